@@ -1,0 +1,1 @@
+"""The kernel: encoding, keys, acts, decisions, log, store, sequencer. It knows no institution."""

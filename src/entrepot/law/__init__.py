@@ -1,0 +1,1 @@
+"""The law engine: facts, expressions, rulebooks, assessment. It knows no jurisdiction."""

@@ -1,0 +1,93 @@
+"""The command line: `entrepot COMMAND`. Each command lives in `entrepot.node.commands.<name>`.
+
+Commands are imported only when used, so that `entrepot law show` does not pay for Polars.
+Every `entrepot.kernel.errors.Error` ends here: text on standard error, or an RFC 9457 object on
+standard output when the command was given `--json`; the exit code is the error's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+import msgspec
+
+from entrepot import __version__
+from entrepot.kernel.errors import Error, StorageError
+
+COMMANDS: dict[str, str] = {
+    "inspect": "what is in a dataset, whose, and how sensitive",
+    "assess": "may it leave, by which route, with which duties",
+    "plan": "the lawful ways, ranked, with what each one costs",
+    "clear": "carry out a plan; write data, certificate, receipt and report",
+    "verify": "check a cleared folder offline, step by step",
+    "law": "list, show and check the rulebooks and their facts",
+    "demo": "the whole port on a real and a generated table",
+    "generate": "make a structurally valid table of invented persons",
+    "fsck": "prove that log and state of a store are whole and equal",
+    "keys": "make and show keys (never the private half)",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use, from `entrepot.node.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command, or None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"entrepot.node.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List commands with their one-line help without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="entrepot")
+def cli() -> None:
+    """Move data across borders lawfully and provably."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit with the documented code (docs/reference/exit-codes.md)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = cli.main(args=arguments, prog_name="entrepot", standalone_mode=False)
+        sys.stdout.flush()
+    except Error as error:
+        sys.exit(report(error, as_json="--json" in arguments))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`| head`); point standard output elsewhere so that exit is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        wrapped = StorageError(
+            f"{error.strerror or error}", value=error.filename, remedy="check the path and the disk"
+        )
+        sys.exit(report(wrapped, as_json="--json" in arguments))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def report(error: Error, *, as_json: bool) -> int:
+    """Show one error and return its exit code."""
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(error.as_problem()), indent=2).decode())
+    else:
+        click.echo(f"error: {error}", err=True)
+    return error.exit_code

@@ -1,0 +1,1 @@
+"""The port: inspect, assess, plan, clear, certify, verify one dataset."""

@@ -1,0 +1,43 @@
+# The commands of the project. Each installs what it needs the first time; only git, make and
+# Python >= 3.11 have to be there.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check fmt bench dev lock clean help
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+run: install  ## the main job: inspect, assess, plan, clear and verify two tables
+	@$(BIN)/entrepot demo
+
+test: dev  ## every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: dev  ## format, lint, types, import contracts, rulebooks, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/entrepot law check
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+
+fmt: dev  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: dev  ## every benchmark beside its peers; writes docs/benchmarks.md
+	$(PYTHON) benchmarks/run.py
+
+dev: install
+	@$(PYTHON) tools/bootstrap.py requirements-dev.lock
+
+install:
+	@$(PYTHON) tools/bootstrap.py requirements.lock
+
+lock:  ## renew the lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml --group build -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## remove everything that can be made again
+	rm -rf .venv benchmarks/.venv benchmarks/.work demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,82 @@
+"""Check-digit systems over whole columns of digits: each takes a digit matrix, returns a mask.
+
+Sources: ISO/IEC 7812-1 annex B (Luhn), ISO/IEC 7064:2003 (mod 11-2, mod 11-10, mod 97-10),
+Verhoeff 1969 (dihedral group D5). The national rules that use them are in `identifiers/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from entrepot.port.detect.matrix import Digits, Mask
+
+_DIHEDRAL = np.array(
+    [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
+        [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
+        [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
+        [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
+        [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
+        [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
+        [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
+        [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
+        [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+    ]
+)
+_PERMUTATION_1 = np.array([1, 5, 7, 6, 2, 8, 3, 0, 9, 4])
+
+
+def weighted(digits: Digits, weights: Sequence[int]) -> Digits:
+    """Return the weighted sum of the first `len(weights)` digits of each row."""
+    total: Digits = digits[:, : len(weights)] @ np.array(weights, np.int64)
+    return total
+
+
+def luhn(digits: Digits) -> Mask:
+    """Return where a right-aligned row passes Luhn; rows of zeros alone do not count as a pass."""
+    doubled = digits.copy()
+    doubled[:, -2::-2] *= 2
+    doubled[doubled > 9] -= 9
+    good: Mask = (doubled.sum(axis=1) % 10 == 0) & digits.any(axis=1)
+    return good
+
+
+def verhoeff(digits: Digits) -> Mask:
+    """Return where a row passes Verhoeff's dihedral check (chance 10 %)."""
+    permutation = np.arange(10)
+    check = np.zeros(len(digits), np.int64)
+    for position in range(digits.shape[1]):
+        check = _DIHEDRAL[check, permutation[digits[:, -1 - position]]]
+        permutation = _PERMUTATION_1[permutation]
+    good: Mask = check == 0
+    return good
+
+
+def mod_11_10(digits: Digits) -> Mask:
+    """Return where a row passes ISO 7064 mod 11-10 (chance 10 %)."""
+    product = np.full(len(digits), 10, np.int64)
+    for position in range(digits.shape[1] - 1):
+        total = (digits[:, position] + product) % 10
+        product = np.where(total == 0, 10, total) * 2 % 11
+    good: Mask = (11 - product) % 10 == digits[:, -1]
+    return good
+
+
+def mod_97(values: Digits) -> Digits:
+    """Return each row's remainder mod 97, letters (10-35) counting as two digits; -1 if invalid."""
+    remainder = np.zeros(len(values), np.int64)
+    for position in range(values.shape[1]):
+        column = values[:, position]
+        remainder = np.where(column > 9, remainder * 100 + column, remainder * 10 + column) % 97
+    return np.where((values < 0).any(axis=1), -1, remainder)
+
+
+def number(digits: Digits) -> Digits:
+    """Return each row (at most 18 digits) as an integer."""
+    value = np.zeros(len(digits), np.int64)
+    for position in range(digits.shape[1]):
+        value = value * 10 + digits[:, position]
+    return value

@@ -1,0 +1,89 @@
+"""Text columns as byte matrices, so that a checksum is arithmetic over whole columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Digits = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_SEPARATORS = r"[\s\-./()·–]"
+
+
+def as_series(values: pl.Series | NDArray[np.generic] | list[str]) -> pl.Series:
+    """Return `values` as a String series with nulls as the empty string."""
+    series = values if isinstance(values, pl.Series) else pl.Series("v", list(values))
+    if series.dtype != pl.String:
+        series = series.cast(pl.String)
+    return series.fill_null("")
+
+
+def compact(values: pl.Series) -> pl.Series:
+    """Return upper-case text without blanks, hyphens, dots, slashes and brackets."""
+    if values.str.contains(r"[\s\-./()·–a-z]").any():
+        return values.str.replace_all(_SEPARATORS, "").str.to_uppercase()
+    return values
+
+
+def matrix(values: pl.Series, width: int) -> tuple[Bytes, Mask]:
+    """Return the UTF-8 bytes of each value as an (n, width) matrix, and which rows are real.
+
+    Rows whose value has another byte length than `width` are filled with `0` characters and False.
+    """
+    fits = values.str.len_bytes() == width
+    filler = "0" * width
+    if not fits.all():
+        values = values.to_frame("v").select(
+            pl.when(pl.Series(fits)).then(pl.col("v")).otherwise(pl.lit(filler))
+        )["v"]
+    joined = values.rechunk().to_arrow().buffers()
+    count = len(values)
+    if count == 0:
+        return np.zeros((0, width), np.uint8), np.zeros(0, np.bool_)
+    offsets = np.frombuffer(joined[1], np.int64, count + 1)
+    raw = np.frombuffer(joined[2], np.uint8, int(offsets[-1] - offsets[0]), int(offsets[0]))
+    return raw.reshape(count, width), fits.to_numpy().copy()
+
+
+def digit_matrix(values: pl.Series, width: int) -> tuple[Digits, Mask]:
+    """Return the decimal digits of each value as an (n, width) matrix, and which rows are digits.
+
+    Rows of another length or with another character come back as zeros and False.
+    """
+    raw, fits = matrix(values, width)
+    digits = raw.astype(np.int64) - 48
+    good = fits & ((digits >= 0) & (digits <= 9)).all(axis=1)
+    digits[~good] = 0
+    return digits, good
+
+
+def right_aligned(values: pl.Series, width: int) -> tuple[Digits, Mask]:
+    """Return digits right-aligned in `width` columns with zeros on the left (Luhn does not mind)."""
+    fits = values.str.len_bytes().is_between(1, width) & values.str.contains(r"^[0-9]+$")
+    filler = "0" * width
+    padded = values.to_frame("v").select(
+        pl.when(pl.Series(fits)).then(pl.col("v").str.zfill(width)).otherwise(pl.lit(filler))
+    )["v"]
+    digits, good = digit_matrix(padded, width)
+    return digits, good & fits.to_numpy()
+
+
+def alnum_values(raw: Bytes) -> Digits:
+    """Return 0-9 as 0-9, A-Z as 10-35, and any other byte as -1 (the ISO 7064 reading)."""
+    table = np.full(256, -1, np.int64)
+    table[48:58] = np.arange(10)
+    table[65:91] = np.arange(10, 36)
+    return table[raw]
+
+
+def dates_plausible(year: Digits, month: Digits, day: Digits) -> Mask:
+    """Return where year 1870-2035, month and day form a date of the calendar."""
+    long_months = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+    inside = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1870) & (year <= 2035)
+    last = long_months[np.where(inside, month, 0)]
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    last = np.where((month == 2) & ~leap, 28, last)
+    return inside & (day <= last)

@@ -1,0 +1,156 @@
+"""The one encoder of bytes that are signed or hashed: deterministic CBOR (RFC 8949 section 4.2.1).
+
+Only plain values exist here: null, booleans, 64-bit integers, text, bytes, lists and maps with text
+or integer keys. Floats, tags, bignums and indefinite lengths are refused, so that one meaning has
+exactly one byte string. Decoding encodes again and compares: a byte that could be changed without
+changing the meaning does not exist. JSON is for people and views, never for signatures.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import NoReturn
+
+import cbor2
+import msgspec
+
+from entrepot.kernel.errors import InvalidInput
+
+SIZE_MAX_BYTES = 1 << 20
+"""Largest CBOR item read unless the caller names another limit; an act is far smaller."""
+DEPTH_MAX = 32
+"""Deepest nesting; protects the stack of every reader, not only of ours."""
+ITEMS_MAX = 100_000
+"""Most values in one item; a message of one-byte items must not cost unbounded memory."""
+
+_INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 63) - 1
+# Tags that cbor2 would turn into Python objects on its own; every other tag meets the tag hook.
+_KNOWN_TAGS = (
+    *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100),
+    *(256, 258, 260, 261, 1004, 43000, 55799),
+)
+
+
+def encode(value: object) -> bytes:
+    """Return the deterministic CBOR of a plain value (RFC 8949 section 4.2.1).
+
+    Map keys are sorted by their encoded bytes (not the older length-first order). Raises
+    InvalidInput for a value outside the plain ones, for depth over 32 or over 100,000 values.
+    """
+    return cbor2.dumps(_ordered(value, DEPTH_MAX, [ITEMS_MAX]))
+
+
+def decode(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> object:
+    """Return the plain value of deterministic CBOR, or raise InvalidInput.
+
+    Refuses anything whose re-encoding is not the very same bytes: longer heads, unsorted or
+    duplicate keys, indefinite lengths, tags, floats, trailing bytes. `size_max` is in bytes.
+    """
+    if len(encoded) > size_max:
+        raise InvalidInput(
+            f"CBOR item is larger than {size_max:,} bytes",
+            value=f"{len(encoded):,} bytes",
+            remedy="send a smaller item; large content belongs in files named by their hash",
+        )
+    try:
+        value: object = cbor2.loads(
+            encoded,
+            max_depth=DEPTH_MAX + 1,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            tag_hook=_refuse_tag_hook,
+            semantic_decoders=dict.fromkeys(_KNOWN_TAGS, _refuse_tag),
+        )
+    except InvalidInput:
+        raise
+    except (cbor2.CBORError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise InvalidInput(
+            "not well-formed CBOR", value=error, remedy="send deterministic CBOR (RFC 8949 4.2.1)"
+        ) from error
+    if encode(value) != encoded:
+        raise InvalidInput(
+            "CBOR is not in deterministic form",
+            value=encoded[:24].hex(),
+            remedy="shortest heads, sorted keys, nothing after the item (RFC 8949 4.2.1)",
+        )
+    return value
+
+
+def decode_map(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> dict[object, object]:
+    """Return the map encoded by deterministic CBOR, or raise InvalidInput when it is no map."""
+    value = decode(encoded, size_max=size_max)
+    if not isinstance(value, dict):
+        raise InvalidInput("expected a CBOR map", value=type(value).__name__)
+    return value
+
+
+def _refuse_tag(_decoder: object) -> NoReturn:
+    raise InvalidInput("CBOR tags are not used here", remedy="send plain values only")
+
+
+def _refuse_tag_hook(_decoder: object, tag: object) -> NoReturn:
+    raise InvalidInput("CBOR tags are not used here", value=tag, remedy="send plain values only")
+
+
+def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:
+    """Return `value` with maps in the order of encoded keys; refuse what is not plain."""
+    items_left[0] -= 1
+    if items_left[0] < 0:
+        raise InvalidInput(f"more than {ITEMS_MAX:,} values in one item")
+    if value is None or isinstance(value, bool | str | bytes):
+        return value
+    if isinstance(value, int):
+        if not _INTEGER_MIN <= value <= _INTEGER_MAX:
+            raise InvalidInput("integer outside 64 bits", value=value, remedy="send it as text")
+        return int(value)
+    if depth_left == 0:
+        raise InvalidInput(f"nested deeper than {DEPTH_MAX} levels")
+    if isinstance(value, list | tuple):
+        return [_ordered(item, depth_left - 1, items_left) for item in value]
+    if isinstance(value, Mapping):
+        keys = sorted((_encoded_key(key), key) for key in value)
+        return {key: _ordered(value[key], depth_left - 1, items_left) for _, key in keys}
+    raise InvalidInput(
+        "a value of this type cannot be signed or hashed",
+        value=type(value).__name__,
+        remedy="use text, whole numbers, bytes, lists and maps; amounts in whole units",
+    )
+
+
+def _encoded_key(key: object) -> bytes:
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise InvalidInput("map keys are text or integers", value=type(key).__name__)
+    return cbor2.dumps(_ordered(key, 0, [1]))
+
+
+def to_base64(raw: bytes) -> str:
+    """Return standard base64 with padding (RFC 4648 section 4)."""
+    return base64.b64encode(raw).decode("ascii")
+
+
+def from_base64(text: str) -> bytes:
+    """Decode standard base64; refuse missing padding, blanks and non-zero trailing bits.
+
+    RFC 4648 section 3.5 allows decoders to ignore trailing bits; here they would be a byte that
+    can change without anybody noticing, so they raise InvalidInput.
+    """
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError, ValueError) as error:
+        raise InvalidInput("not base64", value=text[:40]) from error
+    if to_base64(raw) != text:
+        raise InvalidInput("base64 is not in canonical form", value=text[:40])
+    return raw
+
+
+def to_base64url(raw: bytes) -> str:
+    """Return URL-safe base64 without padding (RFC 4648 section 5), as key thumbprints use it."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def to_json(view: object, *, indent: int = 2) -> str:
+    """Return the JSON of a view for people and programs; never signed, never hashed."""
+    encoded = msgspec.json.encode(view)
+    return msgspec.json.format(encoded, indent=indent).decode() if indent else encoded.decode()

@@ -1,0 +1,114 @@
+"""Durable files: written whole, flushed to the disk, and their names flushed too (POSIX fsync).
+
+The three ways a file comes to be here: created once and never changed, replaced as a whole by
+rename, or written in place where nobody reads yet. Every OSError leaves as a StorageError that
+says what to do, except FileExistsError from `create_durable`, which callers give a meaning.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from entrepot.kernel.errors import StorageError
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on the disk and try again; nothing acknowledged is lost",
+    errno.EDQUOT: "free some space in the quota and try again; nothing acknowledged is lost",
+    errno.EFBIG: "the file size limit of this process is reached (ulimit -f)",
+    errno.EROFS: "the file system is read-only; mount it writable or choose another home",
+    errno.EACCES: "give this user the right to write there, or choose another home",
+    errno.EPERM: "give this user the right to write there, or choose another home",
+    errno.EIO: "the disk reports a fault; copy the home to another disk and run entrepot fsck",
+}
+
+
+def storage_error(error: OSError, path: Path | str) -> StorageError:
+    """Return the StorageError for an OSError: what the system said, on which path, what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")
+    return StorageError(error.strerror or "input/output error", value=path, remedy=remedy)
+
+
+def create_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Create a new file with `content`; when this returns, file and name are on the disk.
+
+    Raises FileExistsError when the name is taken. On any other failure the file is removed and
+    StorageError raised.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        write_and_sync(descriptor, content)
+        sync_directory(path.parent)
+    except OSError as error:
+        os.unlink(path)
+        raise storage_error(error, path) from error
+    finally:
+        os.close(descriptor)
+
+
+def replace_durable(path: Path, content: bytes) -> None:
+    """Replace the whole of `path` with `content`, or leave it as it was (POSIX rename).
+
+    Order: temporary file, its fsync, rename, fsync of the directory. Raises StorageError.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        write_in_place(temporary, content)
+        os.rename(temporary, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    """Write `content` as the whole of `path` and fsync it. Only for files no reader relies on yet.
+
+    Raises OSError (the caller knows the sentence to say).
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        write_and_sync(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def write_and_sync(descriptor: int, content: bytes) -> None:
+    """Write all of `content` (a write may be short) and fsync. Raises OSError."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
+
+
+def sync_directory(directory: Path) -> None:
+    """Flush a directory, so that names created or renamed in it survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directories(directory: Path) -> None:
+    """Create `directory` and its missing parents durably. Raises OSError."""
+    missing = []
+    current = directory
+    while not current.is_dir():
+        missing.append(current)
+        current = current.parent
+    for created in reversed(missing):
+        created.mkdir(exist_ok=True)
+    sync_directories({created.parent for created in missing})
+
+
+def sync_directories(directories: Iterable[Path]) -> None:
+    """Flush several directories, in a fixed order."""
+    for directory in sorted(directories):
+        sync_directory(directory)

@@ -1,0 +1,1 @@
+"""Search for lawful ways: reductions of the data and choices of the parties, engine-judged."""

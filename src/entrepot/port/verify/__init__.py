@@ -1,0 +1,1 @@
+"""Check a cleared folder offline, in numbered steps."""

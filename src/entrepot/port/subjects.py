@@ -1,0 +1,219 @@
+"""Who a table is about: the key that tells persons apart, quasi-identifiers, distinct persons.
+
+Thresholds in law count distinct natural persons, not rows or cells. The strongest identifier that
+fills nearly every row is the key; where it is empty each row counts as one person, and where there
+is no key at all every row does. Both err toward more persons, which is the strict side.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from entrepot.port.detect.sketch import DistinctCounter
+from entrepot.port.model import Category, ColumnReport, SubjectCount, Verdict
+
+KEY_COVERAGE_MIN = 0.95
+"""A column with fewer filled cells than this share does not tell the table's persons apart."""
+EXACT_PERSONS_MAX = 4_000_000
+"""Person keys kept per count (8 bytes each) before a count becomes an estimate (about 1 %)."""
+QUASI_IDENTIFIERS_MAX = 12
+
+_KEY_ORDER = [
+    Category.NATIONAL_ID,
+    Category.RECORD_ID,
+    Category.EMAIL,
+    Category.USERNAME,
+    Category.PHONE,
+    Category.DEVICE_ID,
+    Category.FINANCE_ACCOUNT,
+]
+DIRECT = frozenset(
+    {
+        Category.PERSON_NAME,
+        Category.EMAIL,
+        Category.PHONE,
+        Category.NATIONAL_ID,
+        Category.FINANCE_ACCOUNT,
+        Category.DEVICE_ID,
+        Category.IP,
+        Category.USERNAME,
+        Category.CREDENTIAL,
+        Category.RECORD_ID,
+        Category.BIOMETRIC,
+        Category.GENETIC,
+    }
+)
+"""Categories that point at one person by themselves."""
+QUASI = frozenset(
+    {
+        Category.DATE_OF_BIRTH,
+        Category.DATE_OF_DEATH,
+        Category.AGE,
+        Category.GENDER,
+        Category.ADDRESS,
+        Category.LOCATION,
+        Category.OCCUPATION,
+        Category.ETHNICITY,
+        Category.FAMILY_STATUS,
+        Category.RELIGION,
+        Category.INCOME,
+        Category.ORGANISATION,
+        Category.DATE,
+    }
+)
+"""Categories that others may know of a person and that narrow down who it is."""
+_OF_PERSONS = (DIRECT | QUASI | {Category.HEALTH, Category.POLITICAL_OPINION}) - {
+    Category.ORGANISATION,
+    Category.DATE,
+    Category.LOCATION,
+}
+_ROW_IS_PERSON = frozenset(
+    """guest guests customer customers patient patients employee passenger visitor student user
+    subscriber member adults children babies tenant voter respondent citizen resident pupil donor
+    kunde kunden gast patient mitarbeiter cliente clientes client clients usager paciente huésped
+    客户 顾客 旅客 患者 员工 会员 学生 用户 居民 乘客 顧客 社員 会員""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKey:
+    """The columns that tell persons apart, and the sentence that says so."""
+
+    columns: list[str]
+    method: str
+
+
+def is_about_persons(columns: list[ColumnReport]) -> bool:
+    """Say whether a row of the table stands for a person, or an event of one person."""
+    if any(c.category in _OF_PERSONS and c.verdict != Verdict.NOT_FOUND for c in columns):
+        return True
+    if any(c.contains for c in columns):
+        return True
+    words = {w for c in columns for w in re.split(r"[\W_]+", c.name.lower())}
+    return bool(words & _ROW_IS_PERSON)
+
+
+def person_key(columns: list[ColumnReport]) -> PersonKey:
+    """Choose the key: the strongest identifier filled in nearly every row, or name and birth."""
+    for verdicts in ({Verdict.FOUND}, {Verdict.FOUND, Verdict.POSSIBLE}):
+        for category in _KEY_ORDER:
+            fit = [
+                c
+                for c in columns
+                if c.category == category
+                and c.verdict in verdicts
+                and c.cells
+                and (c.cells - c.nulls) / c.cells >= KEY_COVERAGE_MIN
+            ]
+            if fit:
+                best = max(fit, key=lambda c: c.distinct)
+                return PersonKey([best.name], f"distinct values of {best.name} ({category})")
+    names = [c.name for c in columns if c.category == Category.PERSON_NAME]
+    births = [c.name for c in columns if c.category == Category.DATE_OF_BIRTH]
+    if names and births:
+        together = [*names[:3], births[0]]
+        return PersonKey(together, f"distinct combinations of {', '.join(together)}")
+    return PersonKey([], "no identifier tells persons apart: every row counts as one person")
+
+
+def quasi_identifiers(columns: list[ColumnReport]) -> list[str]:
+    """Choose the columns over which risk is measured: what others may know of a person.
+
+    Where fewer than three columns are known quasi-identifiers, plain columns of few distinct values
+    (2 to 1,000) join them: in a table about persons, what narrows a row down is a quasi-identifier
+    whatever it is called. Money amounts and prose never are.
+    """
+    known = [
+        c
+        for c in columns
+        if c.category in QUASI and c.verdict != Verdict.NOT_FOUND and c.distinct > 1
+    ]
+    chosen = [c for c in known if c.category != Category.DATE] or known
+    if len(chosen) < 3:
+        plain = [
+            c
+            for c in columns
+            if c.category in (Category.NONE, Category.DATE)
+            and c not in chosen
+            and 2 <= c.distinct <= 1_000
+            and c.nulls < c.cells * 0.95
+        ]
+        chosen = chosen + plain
+    return [c.name for c in sorted(chosen[:QUASI_IDENTIFIERS_MAX], key=lambda c: c.index)]
+
+
+class PersonCounter:
+    """Counts distinct persons, in all and with any cell filled of given sets of columns."""
+
+    def __init__(self, key: PersonKey, classes: dict[tuple[str, str], list[str]]) -> None:
+        """`classes` maps (regime, class) to the columns whose filled cells put a person in it."""
+        self._key = key
+        self._classes = classes
+        sets = {tuple(sorted(names)) for names in classes.values()}
+        limit = max(1 << 16, EXACT_PERSONS_MAX // (len(sets) + 1))
+        self._all = DistinctCounter(EXACT_PERSONS_MAX)
+        self._sets = {names: DistinctCounter(limit) for names in sets}
+        self._rows = 0
+        self._without_key = 0
+
+    def feed(self, frame: pl.DataFrame) -> None:
+        """Count the persons of `frame`."""
+        keys = self.keys(frame)
+        self._all.add(keys.unique().to_numpy())
+        for names, counter in self._sets.items():
+            filled = frame.select(
+                pl.any_horizontal(_is_filled(frame, name) for name in names)
+            ).to_series()
+            counter.add(keys.filter(filled).unique().to_numpy())
+        self._rows += frame.height
+
+    def keys(self, frame: pl.DataFrame) -> pl.Series:
+        """Return one 64-bit hash per row, equal for rows of the same person."""
+        start = self._rows
+        own = pl.Series(np.arange(start, start + frame.height, dtype=np.uint64)).hash(seed=3)
+        if not self._key.columns:
+            return own
+        hashed = frame.select(self._key.columns).hash_rows(seed=4)
+        filled = frame.select(
+            pl.all_horizontal(_is_filled(frame, name) for name in self._key.columns)
+        ).to_series()
+        self._without_key += int((~filled).sum())
+        return hashed.zip_with(filled, own)
+
+    def persons(self) -> int:
+        """Return the distinct persons of the table."""
+        return self._all.count()
+
+    @property
+    def exact(self) -> bool:
+        """Whether `persons` is exact (given the key)."""
+        return self._all.exact
+
+    @property
+    def method(self) -> str:
+        """Say in words how persons were told apart."""
+        text = self._key.method
+        if self._without_key:
+            text += f"; {self._without_key:,} rows without it count as one person each"
+        return text
+
+    def subjects(self) -> list[SubjectCount]:
+        """Return the distinct persons per regime and class."""
+        found = []
+        for (regime, klass), names in sorted(self._classes.items()):
+            counter = self._sets[tuple(sorted(names))]
+            found.append(
+                SubjectCount(regime, klass, counter.count(), counter.exact, self._key.method, names)
+            )
+        return found
+
+
+def _is_filled(frame: pl.DataFrame, name: str) -> pl.Expr:
+    column = pl.col(name)
+    if frame.schema[name] == pl.String:
+        return column.is_not_null() & (column.str.len_bytes() > 0)
+    return column.is_not_null()

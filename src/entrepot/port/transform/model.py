@@ -96,10 +96,14 @@ class Tokenise(msgspec.Struct, frozen=True, tag="tokenise"):
 
 
 class SuppressSmallClasses(msgspec.Struct, frozen=True, tag="suppress-classes"):
-    """Leave out the rows whose combination of `columns` is shared by fewer than `k` rows."""
+    """Leave out the rows whose combination of `columns` is shared by fewer than `k`.
+
+    With `persons` (columns that tell persons apart) persons are counted, without them rows.
+    """
 
     columns: list[str]
     k: int
+    persons: list[str] = []
 
 
 class BlankRareValues(msgspec.Struct, frozen=True, tag="blank-rare"):

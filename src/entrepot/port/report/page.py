@@ -31,6 +31,7 @@ _STYLE = """
 --green:#1a7f4b;--red:#b3261e}nav{display:none}
 section{break-inside:auto}tr,figure{break-inside:avoid}}
 *{box-sizing:border-box}
+
 body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:62rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.2rem;margin:2.4rem 0 .6rem;padding-top:.6rem;

@@ -62,7 +62,7 @@ def inspect_dataset(
     Raises `UnreadableData` where the file cannot be read as what it is.
     """
     started = time.perf_counter()
-    with open_dataset(path, limits=limits, progress=progress) as dataset:
+    with open_dataset(path, limits=limits, on_progress=progress) as dataset:
         parts = [
             _inspect_table(table, sensitivities, country_names or {}) for table in dataset.tables
         ]

@@ -32,7 +32,8 @@ _STYLE = """
 section{break-inside:auto}tr,figure{break-inside:avoid}}
 *{box-sizing:border-box}
 
-body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:62rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:62rem;
+background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.2rem;margin:2.4rem 0 .6rem;padding-top:.6rem;
 border-top:1px solid var(--line)}h3{font-size:1rem;margin:1.2rem 0 .4rem}
@@ -46,7 +47,8 @@ nav a{color:var(--blue);margin-right:1rem;white-space:nowrap}
 figure{margin:1rem 0}svg{width:100%;max-width:40rem;height:auto;display:block}
 svg text{font-size:12px;fill:var(--ink)}svg .inside{fill:var(--paper);font-weight:700}
 .axis{stroke:var(--line)}.before{fill:var(--sand)}.after{fill:var(--blue)}
-circle{fill:var(--soft)}circle.open,circle.conditional{fill:var(--blue)}circle.chosen{fill:var(--green)}
+circle{fill:var(--soft)}
+circle.open,circle.conditional{fill:var(--blue)}circle.chosen{fill:var(--green)}
 circle.barred,circle.undecided{fill:var(--red)}
 figcaption{font-size:.85rem;color:var(--soft)}.key{display:inline-block;width:.8em;height:.8em}
 .key.before{background:var(--sand)}.key.after{background:var(--blue)}

@@ -1,0 +1,198 @@
+"""A node's home on a disk: its keys, store and log, opened together.
+
+keys/operator.pem          Ed25519: signs checkpoints and receipts of this log
+keys/operator-ml-dsa.pem   ML-DSA-44: cosigns checkpoints
+keys/party.pem             Ed25519: signs the acts of the party that runs this node
+keys/*.pub                 public halves; every Ed25519 one here may submit acts
+store.sqlite, store.lock   the store and its writer's lock
+log/                       checkpoint and tiles (C2SP tlog-tiles), static files
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from entrepot.kernel import files
+from entrepot.kernel.checkpoint import LogSigner
+from entrepot.kernel.errors import NotFound, StorageError
+from entrepot.kernel.export import write_export
+from entrepot.kernel.institution import Institution, kinds_by_name
+from entrepot.kernel.keys import (
+    Algorithm,
+    Kid,
+    PrivateKey,
+    PublicKey,
+    create_key_file,
+    load_key,
+    load_public_key,
+)
+from entrepot.kernel.log import CrashPoint, Log, no_crash
+from entrepot.kernel.record import GENESIS, decode_evidence, decode_ruling, encode_own_entry
+from entrepot.kernel.sequencer import Sequencer
+from entrepot.kernel.store import Store
+
+OPERATOR, OPERATOR_ML_DSA, PARTY = "operator", "operator-ml-dsa", "party"
+_OWN_KEYS: Final = {
+    OPERATOR: Algorithm.ED25519,
+    OPERATOR_ML_DSA: Algorithm.ML_DSA_44,
+    PARTY: Algorithm.ED25519,
+}
+
+
+def default_home() -> Path:
+    """Return $ENTREPOT_HOME, or $XDG_DATA_HOME/entrepot, or ~/.local/share/entrepot."""
+    chosen = os.environ.get("ENTREPOT_HOME")
+    if chosen:
+        return Path(chosen)
+    shared = os.environ.get("XDG_DATA_HOME")
+    return (Path(shared) if shared else Path.home() / ".local" / "share") / "entrepot"
+
+
+def system_clock() -> int:
+    """Return POSIX seconds of the system clock."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An open home. Close it, or use it as a context; one process at a time."""
+
+    home: Path
+    signer: LogSigner
+    party: PrivateKey
+    keys: dict[Kid, PublicKey]
+    store: Store
+    log: Log
+    sequencer: Sequencer
+
+    def export(self, index: int, folder: Path, *, with_opening: bool = True) -> None:
+        """Write the proof folder of one act (see `export`); with its evidence unless told not to.
+
+        Raises NotFound (no act there, evidence erased, issuer's key gone), Conflict, StorageError.
+        """
+        opening = self.sequencer.opening(index)
+        issuer = self.keys.get(decode_ruling(opening.ruling.content).issuer)
+        if with_opening and issuer is None:
+            raise NotFound("public key of the issuer is not here any more", value=index)
+        write_export(
+            self.log, index, folder, opening=opening if with_opening else None, issuer=issuer
+        )
+
+    def act_at(self, index: int) -> bytes:
+        """Return the signed bytes of the act at `index`; NotFound when none or erased."""
+        evidence = self.sequencer.opening(index).evidence
+        if evidence is None:
+            raise NotFound("evidence of this act was erased", value=index)
+        return decode_evidence(evidence.content).act
+
+    def close(self) -> None:
+        """Close the store and give the writer's lock back."""
+        self.store.close()
+
+    def __enter__(self) -> Node:
+        """Return the node itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the node."""
+        self.close()
+
+
+def open_node(
+    home: Path | None = None,
+    *,
+    institutions: tuple[Institution, ...] = (),
+    passphrase: bytes | None = None,
+    clock: Callable[[], int] = system_clock,
+    crash: CrashPoint = no_crash,
+) -> Node:
+    """Open a home, making it with fresh keys on first use, and recover from any crash.
+
+    Raises StorageError (another writer, full or read-only disk, damage, restored old backup),
+    InvalidInput (keys readable by others, wrong passphrase).
+    """
+    home = default_home() if home is None else home
+    kinds = kinds_by_name(institutions)
+    _make_home(home)
+    store = Store.open(home / "store.sqlite", create=True)
+    try:
+        own = _own_keys(home, passphrase, is_new=not (home / "log" / "checkpoint").exists())
+        signer = log_signer(own[OPERATOR], own[OPERATOR_ML_DSA])
+        for institution in institutions:
+            store.create_tables(institution.tables)
+
+        def genesis() -> bytes:
+            return encode_own_entry(GENESIS, clock(), signer.keys.text().splitlines())
+
+        log = Log.open(home / "log", store, signer, clock=clock, genesis=genesis, crash=crash)
+        keys = party_keys(home)
+        sequencer = Sequencer(log, kinds=kinds, keys=keys)
+    except BaseException:
+        store.close()
+        raise
+    return Node(home, signer, own[PARTY], keys, store, log, sequencer)
+
+
+def log_signer(ed25519: PrivateKey, ml_dsa: PrivateKey) -> LogSigner:
+    """Return the log identity of two keys; the origin is made from the first one's thumbprint.
+
+    `.invalid` never resolves (RFC 6761): a node without a public name does not pretend to one.
+    """
+    return LogSigner(f"node-{ed25519.kid.hex()[:16]}.entrepot.invalid/log", ed25519, ml_dsa)
+
+
+def party_keys(home: Path) -> dict[Kid, PublicKey]:
+    """Return the Ed25519 public keys of a home, by thumbprint: whose acts are accepted."""
+    found = {}
+    for path in sorted((home / "keys").glob("*.pub")):
+        key = load_public_key(path)
+        if key.algorithm is Algorithm.ED25519:
+            found[key.kid] = key
+    return found
+
+
+def write_public_key(home: Path, name: str, key: PublicKey) -> None:
+    """Write `keys/NAME.pub` if it is not there. Raises StorageError."""
+    try:
+        files.create_durable(home / "keys" / f"{name}.pub", key.pem())
+    except FileExistsError:
+        return
+
+
+def _make_home(home: Path) -> None:
+    try:
+        files.make_directories(home / "keys")
+        files.make_directories(home / "log")
+        (home / "keys").chmod(0o700)
+    except OSError as error:
+        raise files.storage_error(error, error.filename or home) from error
+
+
+def _own_keys(home: Path, passphrase: bytes | None, *, is_new: bool) -> dict[str, PrivateKey]:
+    """Load the node's three keys, or make them for a home whose log does not exist yet."""
+    own = {}
+    for name, algorithm in _OWN_KEYS.items():
+        path = home / "keys" / f"{name}.pem"
+        if path.exists():
+            own[name] = load_key(path, passphrase=passphrase)
+        elif is_new or name == PARTY:
+            own[name] = create_key_file(path, algorithm, passphrase=passphrase)
+        else:
+            raise StorageError(
+                "the key of this log is missing",
+                value=path,
+                remedy="restore it from a backup; another key cannot continue this log",
+            )
+        write_public_key(home, name, own[name].public)
+    return own

@@ -1,0 +1,341 @@
+"""The sequencer: the one way an act becomes part of log and state.
+
+    submit(act)   (1) verify signature   (2) check shape   (3) load facts
+                  (4) decide             (5) append to log (6) apply to state   -> Answer
+
+Steps 3 to 6 are one transaction behind one writer; refusals are logged too. The answer is given
+only when the entry is sequenced, integrated and published. The act id makes it idempotent: the same
+bytes give the same answer, other bytes under the same id are a Conflict.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from entrepot.kernel.acts import ActId, SignedAct, VerifiedAct, verify_act
+from entrepot.kernel.decisions import Decision, effects_of
+from entrepot.kernel.errors import (
+    Conflict,
+    Error,
+    InvalidInput,
+    NotFound,
+    StorageError,
+    VerificationError,
+)
+from entrepot.kernel.institution import ActKind, Facts, Record, Request
+from entrepot.kernel.keys import Kid, PublicKey
+from entrepot.kernel.log import Log, Staged
+from entrepot.kernel.record import (
+    ERASURE,
+    SALT_BYTES,
+    Sealed,
+    decode_ruling,
+    encode_entry,
+    encode_evidence,
+    encode_own_entry,
+    encode_ruling,
+)
+from entrepot.kernel.store import RECORDS, read_only
+from entrepot.kernel.tiles import ENTRY_MAX_BYTES
+
+AHEAD_MAX_S: Final = 300
+"""How far an act's time of issue may lie ahead of our clock: clocks differ, minutes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sequencer gives back, once the entry is published.
+
+    `receipt` is the COSE receipt (RFC 9942) of `entry` at `index` in the tree of `tree_size`.
+    `repeated` says that the act had been answered before; everything else is then the same.
+    """
+
+    index: int
+    tree_size: int
+    decision: Decision
+    entry: bytes
+    receipt: bytes
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opens the commitments of one entry: its two parts with their salts.
+
+    `evidence` is None once erased. `tree_size` is that of the receipt first given.
+    """
+
+    evidence: Sealed | None
+    ruling: Sealed
+    tree_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Where an act is already answered."""
+
+    index: int
+    digest: bytes
+    repeated: bool
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The acts of one transaction on their way: entries and rows to be written at its end."""
+
+    first: int
+    entries: list[bytes] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+    known: dict[tuple[Kid, ActId], _Known] = field(default_factory=dict)
+
+    @property
+    def next_index(self) -> int:
+        return self.first + len(self.entries)
+
+
+class Sequencer:
+    """One writer over one store and one log. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        kinds: Mapping[str, ActKind[Any]],
+        keys: Mapping[Kid, PublicKey],
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Bind the parts. `keys` are those whose acts are accepted; the clock is the log's."""
+        self._store = log.store
+        self._log = log
+        self._kinds = kinds
+        self._keys = keys
+        self._clock = log.clock
+        self._entropy = entropy
+        self._crash = log.crash
+        self._writer = threading.Lock()
+
+    def submit(self, act: bytes) -> Answer:
+        """Carry one act through the six steps; durable, logged and applied when this returns.
+
+        Raises InvalidInput (malformed, unknown kind), VerificationError (unknown key, bad
+        signature), Conflict (act id used for other bytes), StorageError (then the act may be
+        sequenced or not: submit the same bytes again and the answer is the same).
+        """
+        result = self.submit_batch([act])[0]
+        if isinstance(result, Error):
+            raise result
+        return result
+
+    def submit_batch(self, acts: Sequence[bytes]) -> list[Answer | Error]:
+        """Carry many acts through the six steps in one transaction and one checkpoint.
+
+        Each is decided seeing the effects of those before it. An act that is rejected has its
+        error in its place; StorageError is raised and concerns all.
+        """
+        with self._writer:
+            self._log.publish()
+            requests = [self._receive(act) for act in acts]
+            try:
+                with self._store.writing() as write:
+                    self._crash("begun")
+                    settled, staged = self._settle_all(write, requests)
+                    self._crash("staged")
+            except StorageError:
+                self._log.recover()
+                raise
+            if staged is not None:
+                self._log.adopt(staged)
+                self._log.publish()
+            answers = [item if isinstance(item, Error) else self._answer(item) for item in settled]
+            self._crash("answered")
+            return answers
+
+    def _receive(self, raw: bytes) -> tuple[VerifiedAct, Request[Any]] | Error:
+        """Steps 1 and 2: verify the signature, check the shape. Nothing is read or written."""
+        try:
+            signed = SignedAct(raw)
+            key = self._keys.get(signed.unverified_kid)
+            if key is None:
+                raise VerificationError(
+                    "act is signed by a key that is not known here",
+                    value=signed.unverified_kid.hex(),
+                    remedy="enrol the party's public key first (entrepot keys list)",
+                )
+            act = verify_act(signed, key)
+            self._crash("verified")
+            kind = self._kinds.get(act.kind)
+            if kind is None:
+                raise InvalidInput(
+                    "kind of act is not known here", value=act.kind, remedy=", ".join(self._kinds)
+                )
+            now = self._clock()
+            if act.issued_at > now + AHEAD_MAX_S:
+                raise InvalidInput(
+                    "act is issued in the future", value=act.issued_at, remedy="set the clock right"
+                )
+            body = kind.shape(act.body)
+            self._crash("shaped")
+        except Error as error:
+            return error
+        return act, Request(act.kind, act.act_id, act.issuer, act.issued_at, body, now)
+
+    def _settle_all(
+        self, write: sa.Connection, requests: Sequence[tuple[VerifiedAct, Request[Any]] | Error]
+    ) -> tuple[list[_Known | Error], Staged | None]:
+        """Steps 3 to 6 for every act, then the log's entries, all inside the transaction."""
+        batch = _Batch(self._log.sequenced_size)
+        settled: list[_Known | Error] = []
+        for item in requests:
+            settled.append(item if isinstance(item, Error) else self._settle(write, batch, *item))
+        if not batch.entries:
+            return settled, None
+        for row in batch.rows:
+            row["tree_size"] = batch.next_index
+        write.execute(RECORDS.insert(), batch.rows)
+        return settled, self._log.sequence(write, batch.entries)
+
+    def _settle(
+        self, write: sa.Connection, batch: _Batch, act: VerifiedAct, request: Request[Any]
+    ) -> _Known | Error:
+        """Steps 3 to 6 for one act. After the entry is appended, nothing may fail any more."""
+        kind = self._kinds[act.kind]
+        known = batch.known.get((act.issuer, act.act_id)) or _find(write, act)
+        if known is not None:
+            if known.digest == act.digest:
+                return _Known(known.index, known.digest, repeated=True)
+            return Conflict(
+                "this act id was used for another act",
+                value=act.act_id.hex(),
+                remedy="make a fresh act id for every new act",
+            )
+        try:
+            with read_only(write):
+                facts = kind.facts(write, request)
+            self._crash("facts-loaded")
+            decision = kind.decide(request, facts)
+            self._crash("decided")
+            row, entry = self._seal(act, request, facts, decision)
+        except StorageError:
+            raise
+        except Error as error:
+            return error
+        index = batch.next_index
+        batch.entries.append(entry)
+        batch.rows.append({"index": index, **row})
+        batch.known[act.issuer, act.act_id] = _Known(index, act.digest, repeated=False)
+        self._crash("appended")
+        kind.apply(
+            write,
+            Record(
+                index,
+                act.kind,
+                act.act_id,
+                act.issuer,
+                request.decided_at,
+                decision.outcome,
+                effects_of(decision),
+            ),
+        )
+        self._crash("applied")
+        return batch.known[act.issuer, act.act_id]
+
+    def _seal(
+        self, act: VerifiedAct, request: Request[Any], facts: Facts, decision: Decision
+    ) -> tuple[dict[str, object], bytes]:
+        """Return the row of a record and its log entry; InvalidInput when it is too large."""
+        public = self._kinds[act.kind].public
+        parts = []
+        for content in (
+            encode_evidence(act.raw, facts),
+            encode_ruling(act.issuer, facts.law, decision),
+        ):
+            parts.append(Sealed(content, b"" if public else self._entropy(SALT_BYTES)))
+        evidence, ruling = parts
+        entry = encode_entry(
+            act.kind,
+            act.act_id,
+            request.decided_at,
+            decision.outcome,
+            evidence=evidence,
+            ruling=ruling,
+        )
+        if len(entry) > ENTRY_MAX_BYTES:
+            raise InvalidInput(
+                "a public act and its facts must fit one log entry of 65,535 bytes",
+                value=f"{len(entry):,} bytes",
+                remedy="name large content by its hash",
+            )
+        row: dict[str, object] = {
+            "issuer": act.issuer,
+            "act_id": act.act_id,
+            "digest": act.digest,
+            "evidence_salt": evidence.salt,
+            "evidence": evidence.content,
+            "ruling_salt": ruling.salt,
+            "ruling": ruling.content,
+        }
+        return row, entry
+
+    def _answer(self, known: _Known) -> Answer:
+        """Build the answer of a published act from store and log alone, so that it repeats."""
+        opening = self.opening(known.index)
+        return Answer(
+            known.index,
+            opening.tree_size,
+            decode_ruling(opening.ruling.content).decision,
+            self._log.tree().entry(known.index),
+            self._log.receipt(known.index, opening.tree_size),
+            known.repeated,
+        )
+
+    def opening(self, index: int) -> Opening:
+        """Return what opens the entry at `index`. NotFound when it is no act."""
+        with self._store.reading() as read:
+            row = read.execute(sa.select(RECORDS).where(RECORDS.c.index == index)).one_or_none()
+        if row is None:
+            raise NotFound("there is no act at this index of the log", value=index)
+        evidence = None if row.evidence is None else Sealed(row.evidence, row.evidence_salt)
+        return Opening(evidence, Sealed(row.ruling, row.ruling_salt), row.tree_size)
+
+    def erase(self, index: int) -> int:
+        """Destroy the evidence of an act and its salt; return the index of the erasure's entry.
+
+        The commitment stays in the log and every proof still verifies; the content cannot be
+        found again from it. Raises NotFound, or Conflict for a public act or a second erasure.
+        """
+        with self._writer:
+            self._log.publish()
+            opening = self.opening(index)
+            if opening.evidence is None:
+                raise Conflict("evidence of this act is erased already", value=index)
+            if not opening.evidence.salt:
+                raise Conflict("a public act is published whole and cannot be erased", value=index)
+            entry = encode_own_entry(ERASURE, self._clock(), index)
+            gone = {"evidence": None, "evidence_salt": None}
+            try:
+                with self._store.writing() as write:
+                    write.execute(RECORDS.update().where(RECORDS.c.index == index).values(gone))
+                    staged = self._log.sequence(write, [entry])
+            except StorageError:
+                self._log.recover()
+                raise
+            self._log.adopt(staged)
+            self._log.publish()
+            self._store.forget_deleted()
+            return staged.first
+
+
+def _find(write: sa.Connection, act: VerifiedAct) -> _Known | None:
+    """Return where this act id of this issuer is already recorded."""
+    row = write.execute(
+        sa.select(RECORDS.c.index, RECORDS.c.digest).where(
+            RECORDS.c.issuer == act.issuer, RECORDS.c.act_id == act.act_id
+        )
+    ).one_or_none()
+    return None if row is None else _Known(row[0], row[1], repeated=True)

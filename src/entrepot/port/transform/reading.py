@@ -33,12 +33,15 @@ _YEAR_MIN, _YEAR_MAX = 1850, 2150
 _EXCEL_EPOCH_DAYS = -25_569
 """Days from 1970-01-01 to 1899-12-30, day 0 of spreadsheet serials (ECMA-376 part 1, 18.17.4.1)."""
 
+_EXCEL_MIN, _EXCEL_MAX = 366, 91_000
+"""The last day of 1900 and a day in 2149; a small whole number is no date."""
+
 
 def dates(text: pl.Series, date_format: str) -> pl.Series:
     """Return `text` read as dates in one spelling (times after an ISO date are ignored)."""
     if date_format == EXCEL_SERIAL:
         days = text.str.strip_chars().cast(pl.Float64, strict=False).floor()
-        within = days.is_between(-18_000 - _EXCEL_EPOCH_DAYS, 91_000 - _EXCEL_EPOCH_DAYS)
+        within = days.is_between(_EXCEL_MIN, _EXCEL_MAX)
         shifted = pl.select(pl.when(within).then(days + _EXCEL_EPOCH_DAYS)).to_series()
         return shifted.cast(pl.Int32).cast(pl.Date).rename(text.name)
     cells = text.str.strip_chars()

@@ -112,9 +112,9 @@ def detect_dialect(sample: str, *, complete: bool) -> Dialect:
     hint = _SEPARATOR_HINT.match(sample.split("\n", 1)[0] + "\n")
     delimiters = [hint.group(1)] if hint else [char for char in DELIMITERS if char in sample]
     readings = [
-        _read(sample, delimiter, quote, escape, complete=complete)
+        _read(sample, delimiter, quoting, complete=complete)
         for delimiter in delimiters or [","]
-        for quote, escape in _quotings(sample, delimiter)
+        for quoting in _quotings(sample, delimiter)
     ]
     best = max(readings, key=lambda reading: reading.score)
     if best.score <= 0 and not hint:
@@ -122,31 +122,33 @@ def detect_dialect(sample: str, *, complete: bool) -> Dialect:
     return _layout(best, sample, hinted=hint is not None)
 
 
-def _quotings(sample: str, delimiter: str) -> list[tuple[str, str]]:
-    """Return the (quote, escape) pairs worth trying; the first is taken on equal scores."""
-    if len(delimiter.encode()) > 1:
-        return [('"', "")]
-    pairs = [('"', "")]
+def _quotings(sample: str, delimiter: str) -> list[tuple[str, str, bool]]:
+    """Return the (quote, escape, skip blanks) worth trying; on equal scores the first is taken."""
+    styles = [('"', "", False)]
     edge = re.escape(delimiter)
     if '\\"' in sample:
-        pairs.append(('"', "\\"))
+        styles.append(('"', "\\", False))
     if re.search(rf"(?:^|{edge}|\n)'[^'\n]*'(?:{edge}|\r|\n|$)", sample):
-        pairs.append(("'", ""))
+        styles.append(("'", "", False))
         if "\\'" in sample:
-            pairs.append(("'", "\\"))
+            styles.append(("'", "\\", False))
+    if delimiter != " " and re.search(rf'{edge} +"', sample):
+        styles.append(('"', "", True))
     if '"' in sample:
-        pairs.append(("", ""))
-    return pairs
+        styles.append(("", "", False))
+    return styles
 
 
 def _read_single(sample: str, *, complete: bool) -> _Reading:
-    """Read the sample as one column: a delimiter that does not occur, else no quoting at all."""
-    delimiter = next(char for char in "\x1f\x01\x02\x03,;" if char not in sample or char == ";")
-    return _read(sample, delimiter, '"', "", complete=complete)
+    """Read the sample as one column, by a delimiter that does not occur in it."""
+    absent = [char for char in "\x1f\x01\x02\x03\x04\x05" if char not in sample]
+    return _read(sample, (absent or [","])[0], ('"', "", False), complete=complete)
 
 
-def _read(sample: str, delimiter: str, quote: str, escape: str, *, complete: bool) -> _Reading:
-    skip = bool(quote) and delimiter != " " and f'{delimiter} {quote}' in sample
+def _read(
+    sample: str, delimiter: str, quoting: tuple[str, str, bool], *, complete: bool
+) -> _Reading:
+    quote, escape, skip = quoting
     records = list(_records(sample, delimiter, quote, escape, skip, complete=complete))
     score, fields = _score(records, delimiter)
     return _Reading(delimiter, quote, escape, skip, records, score, fields)

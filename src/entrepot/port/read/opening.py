@@ -9,6 +9,7 @@ from entrepot.port.model import FileReport
 from entrepot.port.read.dataset import Dataset, Progress, Table
 from entrepot.port.read.delimited import open_delimited
 from entrepot.port.read.found import Found
+from entrepot.port.read.jsonlines import open_jsonlines
 from entrepot.port.read.limits import DEFAULT_LIMITS, Limits
 from entrepot.port.read.parquet import open_parquet
 from entrepot.port.read.sniff import extension_agrees, sniff_format
@@ -16,6 +17,7 @@ from entrepot.port.read.source import Source
 
 _OPENERS: dict[str, Callable[[Source], tuple[Found, list[Table]]]] = {
     "csv": open_delimited,
+    "jsonl": open_jsonlines,
     "parquet": open_parquet,
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
+
 from entrepot.kernel.acts import ActId, new_act_id, sign_act
 from entrepot.kernel.decisions import Decision, Effect, Granted, Reason, Referred, Refused
 from entrepot.kernel.errors import InvalidInput

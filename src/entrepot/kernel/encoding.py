@@ -39,7 +39,11 @@ def encode(value: object) -> bytes:
     Map keys are sorted by their encoded bytes (not the older length-first order). Raises
     InvalidInput for a value outside the plain ones, for depth over 32 or over 100,000 values.
     """
-    return cbor2.dumps(_ordered(value, DEPTH_MAX, [ITEMS_MAX]))
+    ordered = _ordered(value, DEPTH_MAX, [ITEMS_MAX])
+    try:
+        return cbor2.dumps(ordered)
+    except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
+        raise InvalidInput("value cannot be encoded", value=error) from error
 
 
 def decode(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> object:
@@ -94,24 +98,29 @@ def _refuse_tag_hook(_decoder: object, tag: object) -> NoReturn:
     raise InvalidInput("CBOR tags are not used here", value=tag, remedy="send plain values only")
 
 
+_LEAVES = frozenset({type(None), bool, str, bytes})
+
+
 def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:
     """Return `value` with maps in the order of encoded keys; refuse what is not plain."""
     items_left[0] -= 1
     if items_left[0] < 0:
         raise InvalidInput(f"more than {ITEMS_MAX:,} values in one item")
-    if value is None or isinstance(value, bool | str | bytes):
+    if type(value) in _LEAVES:
         return value
     if isinstance(value, int):
         if not _INTEGER_MIN <= value <= _INTEGER_MAX:
             raise InvalidInput("integer outside 64 bits", value=value, remedy="send it as text")
         return int(value)
+    if isinstance(value, str):
+        return str(value)
     if depth_left == 0:
         raise InvalidInput(f"nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, list | tuple):
         return [_ordered(item, depth_left - 1, items_left) for item in value]
     if isinstance(value, Mapping):
-        keys = sorted((_encoded_key(key), key) for key in value)
-        return {key: _ordered(value[key], depth_left - 1, items_left) for _, key in keys}
+        keys = sorted(value, key=_key_order)
+        return {key: _ordered(value[key], depth_left - 1, items_left) for key in keys}
     raise InvalidInput(
         "a value of this type cannot be signed or hashed",
         value=type(value).__name__,
@@ -119,10 +128,21 @@ def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:
     )
 
 
-def _encoded_key(key: object) -> bytes:
-    if isinstance(key, bool) or not isinstance(key, str | int):
-        raise InvalidInput("map keys are text or integers", value=type(key).__name__)
-    return cbor2.dumps(_ordered(key, 0, [1]))
+def _key_order(key: object) -> tuple[int, int, bytes]:
+    """Return what sorts as the encoded key sorts: major type, head, content (RFC 8949 4.2.1)."""
+    if isinstance(key, str):
+        encoded = _utf8(key)
+        return 3, len(encoded), encoded
+    if isinstance(key, int) and not isinstance(key, bool) and _INTEGER_MIN <= key <= _INTEGER_MAX:
+        return (0, key, b"") if key >= 0 else (1, -1 - key, b"")
+    raise InvalidInput("map keys are text or 64-bit integers", value=key)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput("text is not Unicode (a lone surrogate)", value=ascii(text)) from error
 
 
 def to_base64(raw: bytes) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from entrepot.kernel.errors import StorageError
@@ -53,7 +54,7 @@ def create_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         os.close(descriptor)
 
 
-def replace_durable(path: Path, content: bytes) -> None:
+def replace_durable(path: Path, content: bytes, *, on_step: Callable[[str], None]) -> None:
     """Replace the whole of `path` with `content`, or leave it as it was (POSIX rename).
 
     Order: temporary file, its fsync, rename, fsync of the directory. Raises StorageError.
@@ -61,7 +62,9 @@ def replace_durable(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
     try:
         write_in_place(temporary, content)
+        on_step("checkpoint-written")
         os.rename(temporary, path)
+        on_step("checkpoint-renamed")
         sync_directory(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
@@ -79,11 +82,45 @@ def write_in_place(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def write_and_sync(descriptor: int, content: bytes) -> None:
-    """Write all of `content` (a write may be short) and fsync. Raises OSError."""
+def write_all_in_place(
+    contents: Mapping[Path, bytes],
+    syncer: ThreadPoolExecutor,
+    *,
+    on_step: Callable[[str], None],
+) -> None:
+    """Write many files as `write_in_place` does, then flush them and their directories.
+
+    The flushes run side by side: a file system commits them together, which costs about the time
+    of one. Raises OSError; then nothing may be assumed of any of the files.
+    """
+    directories = {path.parent for path in contents}
+    for directory in sorted(directories):
+        make_directories(directory)
+    descriptors = []
+    try:
+        for path, content in contents.items():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            descriptors.append(os.open(path, flags, 0o644))
+            write_all(descriptors[-1], content)
+            on_step("tile-written")
+        for directory in sorted(directories):
+            descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        list(syncer.map(os.fsync, descriptors))
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`; one write may be short. Raises OSError."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def write_and_sync(descriptor: int, content: bytes) -> None:
+    """Write all of `content` (a write may be short) and fsync. Raises OSError."""
+    write_all(descriptor, content)
     os.fsync(descriptor)
 
 

@@ -92,7 +92,8 @@ class Node:
         return decode_evidence(evidence.content).act
 
     def close(self) -> None:
-        """Close the store and give the writer's lock back."""
+        """Close log and store, and give the writer's lock back."""
+        self.log.close()
         self.store.close()
 
     def __enter__(self) -> Node:

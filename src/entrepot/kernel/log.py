@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,9 @@ from entrepot.kernel.tiles import WIDTH, Edge, Tile, TileTree, decode_bundle, en
 
 BATCH_MAX: Final = 4_096
 """Most entries in one append; bounds memory and the time of one transaction."""
+
+SYNCERS: Final = 8
+"""Threads that flush the files of one append side by side; they only wait."""
 
 CrashPoint = Callable[[str], None]
 """Called with the name of the step just done. Tests stop the process there; others do nothing."""
@@ -70,6 +74,11 @@ class Log:
         self._unwritten: dict[str, bytes] = {}
         self._tree: TileTree | None = None
         self._tree_signature: TreeSignature | None = None
+        self._syncer = ThreadPoolExecutor(SYNCERS, thread_name_prefix="entrepot-sync")
+
+    def close(self) -> None:
+        """End the threads that flush files."""
+        self._syncer.shutdown()
 
     @classmethod
     def open(
@@ -88,9 +97,13 @@ class Log:
         damaged tile, a foreign checkpoint. Then nothing is signed.
         """
         log = cls(directory, store, signer, clock=clock, crash=crash)
-        log.recover()
-        if log.sequenced_size == 0:
-            log.append([genesis()])
+        try:
+            log.recover()
+            if log.sequenced_size == 0:
+                log.append([genesis()])
+        except BaseException:
+            log.close()
+            raise
         return log
 
     @property
@@ -161,7 +174,7 @@ class Log:
         checkpoint = Checkpoint(self.signer.origin, self._edge.size, self._edge.root)
         note = self.signer.sign(checkpoint, self.clock())
         self.crash("checkpoint-signed")
-        files.replace_durable(self.directory / "checkpoint", note)
+        files.replace_durable(self.directory / "checkpoint", note, on_step=self.crash)
         self.crash("published")
         before, self._published = self._published, self._edge
         self._unwritten = {}
@@ -173,16 +186,9 @@ class Log:
 
         They are written in place: no checkpoint covers them yet, so no reader relies on them.
         """
-        touched: set[Path] = set()
+        contents = {self.directory / name: body for name, body in self._unwritten.items()}
         try:
-            for name, content in self._unwritten.items():
-                path = self.directory / name
-                if path.parent not in touched:
-                    files.make_directories(path.parent)
-                    touched.add(path.parent)
-                files.write_in_place(path, content)
-                self.crash("tile-written")
-            files.sync_directories(touched)
+            files.write_all_in_place(contents, self._syncer, on_step=self.crash)
         except OSError as error:
             raise files.storage_error(error, error.filename or self.directory) from error
         self.crash("integrated")

@@ -77,12 +77,12 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """Where an act is already answered."""
+class _Settled:
+    """An act with its place in the log; `fresh` carries what is not yet in the store."""
 
     index: int
     digest: bytes
-    repeated: bool
+    fresh: tuple[Decision, bytes] | None
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class _Batch:
     first: int
     entries: list[bytes] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
-    known: dict[tuple[Kid, ActId], _Known] = field(default_factory=dict)
+    known: dict[tuple[Kid, ActId], _Settled] = field(default_factory=dict)
 
     @property
     def next_index(self) -> int:
@@ -187,10 +187,10 @@ class Sequencer:
 
     def _settle_all(
         self, write: sa.Connection, requests: Sequence[tuple[VerifiedAct, Request[Any]] | Error]
-    ) -> tuple[list[_Known | Error], Staged | None]:
+    ) -> tuple[list[_Settled | Error], Staged | None]:
         """Steps 3 to 6 for every act, then the log's entries, all inside the transaction."""
         batch = _Batch(self._log.sequenced_size)
-        settled: list[_Known | Error] = []
+        settled: list[_Settled | Error] = []
         for item in requests:
             settled.append(item if isinstance(item, Error) else self._settle(write, batch, *item))
         if not batch.entries:
@@ -202,13 +202,13 @@ class Sequencer:
 
     def _settle(
         self, write: sa.Connection, batch: _Batch, act: VerifiedAct, request: Request[Any]
-    ) -> _Known | Error:
+    ) -> _Settled | Error:
         """Steps 3 to 6 for one act. After the entry is appended, nothing may fail any more."""
         kind = self._kinds[act.kind]
         known = batch.known.get((act.issuer, act.act_id)) or _find(write, act)
         if known is not None:
             if known.digest == act.digest:
-                return _Known(known.index, known.digest, repeated=True)
+                return _Settled(known.index, known.digest, None)
             return Conflict(
                 "this act id was used for another act",
                 value=act.act_id.hex(),
@@ -228,7 +228,8 @@ class Sequencer:
         index = batch.next_index
         batch.entries.append(entry)
         batch.rows.append({"index": index, **row})
-        batch.known[act.issuer, act.act_id] = _Known(index, act.digest, repeated=False)
+        settled = _Settled(index, act.digest, (decision, entry))
+        batch.known[act.issuer, act.act_id] = settled
         self._crash("appended")
         kind.apply(
             write,
@@ -243,7 +244,7 @@ class Sequencer:
             ),
         )
         self._crash("applied")
-        return batch.known[act.issuer, act.act_id]
+        return settled
 
     def _seal(
         self, act: VerifiedAct, request: Request[Any], facts: Facts, decision: Decision
@@ -282,16 +283,20 @@ class Sequencer:
         }
         return row, entry
 
-    def _answer(self, known: _Known) -> Answer:
-        """Build the answer of a published act from store and log alone, so that it repeats."""
-        opening = self.opening(known.index)
+    def _answer(self, settled: _Settled) -> Answer:
+        """Build the answer of a published act; of an earlier one, from store and log alone."""
+        index = settled.index
+        if settled.fresh is not None:
+            decision, entry = settled.fresh
+            return Answer(index, self._log.size, decision, entry, self._log.receipt(index))
+        opening = self.opening(index)
         return Answer(
-            known.index,
+            index,
             opening.tree_size,
             decode_ruling(opening.ruling.content).decision,
-            self._log.tree().entry(known.index),
-            self._log.receipt(known.index, opening.tree_size),
-            known.repeated,
+            self._log.tree().entry(index),
+            self._log.receipt(index, opening.tree_size),
+            repeated=True,
         )
 
     def opening(self, index: int) -> Opening:
@@ -331,11 +336,12 @@ class Sequencer:
             return staged.first
 
 
-def _find(write: sa.Connection, act: VerifiedAct) -> _Known | None:
+_FIND: Final = sa.select(RECORDS.c.index, RECORDS.c.digest).where(
+    RECORDS.c.issuer == sa.bindparam("issuer"), RECORDS.c.act_id == sa.bindparam("act_id")
+)
+
+
+def _find(write: sa.Connection, act: VerifiedAct) -> _Settled | None:
     """Return where this act id of this issuer is already recorded."""
-    row = write.execute(
-        sa.select(RECORDS.c.index, RECORDS.c.digest).where(
-            RECORDS.c.issuer == act.issuer, RECORDS.c.act_id == act.act_id
-        )
-    ).one_or_none()
-    return None if row is None else _Known(row[0], row[1], repeated=True)
+    row = write.execute(_FIND, {"issuer": act.issuer, "act_id": act.act_id}).one_or_none()
+    return None if row is None else _Settled(row[0], row[1], None)

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final
 
 from entrepot.kernel import files
-from entrepot.kernel.checkpoint import LogSigner
+from entrepot.kernel.checkpoint import LogKeys, LogSigner
 from entrepot.kernel.errors import NotFound, StorageError
 from entrepot.kernel.export import write_export
 from entrepot.kernel.institution import Institution, kinds_by_name
@@ -129,7 +129,7 @@ def open_node(
     store = Store.open(home / "store.sqlite", create=True)
     try:
         own = _own_keys(home, passphrase, is_new=not (home / "log" / "checkpoint").exists())
-        signer = log_signer(own[OPERATOR], own[OPERATOR_ML_DSA])
+        signer = LogSigner(log_origin(own[OPERATOR].public), own[OPERATOR], own[OPERATOR_ML_DSA])
         for institution in institutions:
             store.create_tables(institution.tables)
 
@@ -145,12 +145,17 @@ def open_node(
     return Node(home, signer, own[PARTY], keys, store, log, sequencer)
 
 
-def log_signer(ed25519: PrivateKey, ml_dsa: PrivateKey) -> LogSigner:
-    """Return the log identity of two keys; the origin is made from the first one's thumbprint.
+def log_origin(ed25519: PublicKey) -> str:
+    """Return the origin of a log, made from its first key's thumbprint.
 
     `.invalid` never resolves (RFC 6761): a node without a public name does not pretend to one.
     """
-    return LogSigner(f"node-{ed25519.kid.hex()[:16]}.entrepot.invalid/log", ed25519, ml_dsa)
+    return f"node-{ed25519.kid.hex()[:16]}.entrepot.invalid/log"
+
+
+def log_keys(ed25519: PublicKey, ml_dsa: PublicKey) -> LogKeys:
+    """Return the public identity of the log that these two keys sign."""
+    return LogKeys(log_origin(ed25519), ed25519, ml_dsa)
 
 
 def party_keys(home: Path) -> dict[Kid, PublicKey]:

@@ -33,25 +33,27 @@ def storage_error(error: OSError, path: Path | str) -> StorageError:
 
 
 def create_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Create a new file with `content`; when this returns, file and name are on the disk.
+    """Create a new file with `content`, whole or not at all; durable when this returns.
 
-    Raises FileExistsError when the name is taken. On any other failure the file is removed and
-    StorageError raised.
+    Written beside under another name, flushed, then linked into place, which fails when the name
+    is taken: FileExistsError. Any other failure is a StorageError and leaves no file.
     """
+    temporary = path.with_name(f".{path.name}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = os.open(temporary, flags, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            write_and_sync(descriptor, content)
+            os.link(temporary, path)
+        finally:
+            os.close(descriptor)
+            os.unlink(temporary)
+        sync_directory(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise storage_error(error, path) from error
-    try:
-        write_and_sync(descriptor, content)
-        sync_directory(path.parent)
-    except OSError as error:
-        os.unlink(path)
-        raise storage_error(error, path) from error
-    finally:
-        os.close(descriptor)
 
 
 def replace_durable(path: Path, content: bytes, *, on_step: Callable[[str], None]) -> None:

@@ -128,7 +128,7 @@ def open_node(
     _make_home(home)
     store = Store.open(home / "store.sqlite", create=True)
     try:
-        own = _own_keys(home, passphrase, is_new=not (home / "log" / "checkpoint").exists())
+        own = _own_keys(home, passphrase, is_new=store.is_empty())
         signer = LogSigner(log_origin(own[OPERATOR].public), own[OPERATOR], own[OPERATOR_ML_DSA])
         for institution in institutions:
             store.create_tables(institution.tables)

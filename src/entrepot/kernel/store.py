@@ -168,6 +168,11 @@ class Store:
         ):
             yield connection
 
+    def is_empty(self) -> bool:
+        """Say whether nothing was ever sequenced here, not even the genesis."""
+        with self.reading() as read:
+            return read.execute(sa.select(TREE.c.size)).one_or_none() is None
+
     def create_tables(self, tables: sa.MetaData) -> None:
         """Create an institution's tables where they are missing."""
         with self.writing() as write:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 
 import click
@@ -39,6 +40,8 @@ def installed() -> tuple[Institution, ...]:
     found = []
     for place in INSTITUTIONS:
         module, _, name = place.partition(":")
+        if importlib.util.find_spec(module) is None:
+            continue  # an institution that is not part of this installation has no state here
         institution = getattr(importlib.import_module(module), name)
         if not isinstance(institution, Institution):
             raise TypeError(f"{place} is not an Institution")

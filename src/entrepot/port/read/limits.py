@@ -33,6 +33,8 @@ class Limits(msgspec.Struct, frozen=True):
     """One column name in UTF-8. Longer ones are data taken for a header."""
     nesting_depth: int = 32
     """Levels of objects and lists in JSON, Avro and Parquet."""
+    block_bytes: int = 256 * MIB
+    """One Avro block before or after decompression; writers use 16 KB to 64 MB."""
     sheets: int = 1_000
     """Sheets of one workbook."""
     workbook_part_bytes: int = 8 * GIB

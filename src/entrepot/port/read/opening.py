@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from entrepot.port.model import FileReport
+from entrepot.port.read.avro import open_avro
 from entrepot.port.read.dataset import Dataset, Progress, Table
 from entrepot.port.read.delimited import open_delimited
 from entrepot.port.read.found import Found
@@ -19,6 +20,7 @@ _OPENERS: dict[str, Callable[[Source], tuple[Found, list[Table]]]] = {
     "csv": open_delimited,
     "jsonl": open_jsonlines,
     "parquet": open_parquet,
+    "avro": open_avro,
 }
 
 

@@ -47,6 +47,7 @@ class RuleHit(msgspec.Struct, frozen=True):
     interpretations: list[str] = []
     facts: dict[str, str] = {}
     """Facts read and their values, as text; `unknown` where unknown."""
+    regime: str = ""
 
 
 class DutyDue(msgspec.Struct, frozen=True):
@@ -119,6 +120,8 @@ class Side(msgspec.Struct, frozen=True):
     missing: list[str]
     default: bool
     """True when no rule decided and the regime's default applies."""
+    reason: str = ""
+    """What the default says, or why there was nothing to decide by."""
 
 
 class RulebookRef(msgspec.Struct, frozen=True):

@@ -1,0 +1,211 @@
+"""From the library to the law of one flow and day: which regimes may speak, in which role, with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from entrepot.law import ir
+from entrepot.law.binding import Day, bind_condition, bind_value
+from entrepot.law.compiled import Duty, Regime, Rule
+from entrepot.law.judge import BoundDuty, BoundRule, Track, bind_rule
+from entrepot.law.kleene import Read, Test, compile_read, compile_test
+from entrepot.law.model import Flow, Scalar
+
+if TYPE_CHECKING:
+    from entrepot.law.library import Library
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Option:
+    """One role in which a regime may be engaged; `test` is None when it certainly is."""
+
+    role: str
+    node: ir.Node
+    test: Test | None
+    track: Track | None
+    reason: str
+    """Why there is no track: no rule in force on the day, or no rule for the role at all."""
+
+    def engages(self, facts: dict[str, Scalar]) -> bool:
+        """Say whether the regime speaks in this role; export and import look at the flow, so an
+        unknown there engages; origin and party engage only when definitely true."""
+        if self.test is None:
+            return True
+        result = self.test(facts)
+        return result is not False if self.role in ("export", "import") else result is True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundRegime:
+    """A regime and the roles it may take, in its own order."""
+
+    regime: Regime
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundDerivation:
+    """A fact and how to derive it while unknown."""
+
+    name: str
+    rules: tuple[tuple[Test, Read, ir.Node, ir.Value], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundContent:
+    """All law bound to one pair of jurisdictions and one stretch of days without change."""
+
+    regimes: tuple[BoundRegime, ...]
+    derivations: tuple[BoundDerivation, ...]
+    reads_day: bool
+    """Whether some condition reads `flow.as_of`."""
+
+    def nodes(self) -> list[ir.Node]:
+        """Return every bound condition: of engagement, rules, duties and derivations."""
+        found: list[ir.Node] = [rule[2] for d in self.derivations for rule in d.rules]
+        for regime in self.regimes:
+            for option in regime.options:
+                found.append(option.node)
+                if option.track is not None:
+                    found += [rule.node for rule in option.track.rules]
+                    found += [node for d in option.track.all_duties for node in d.nodes]
+        return found
+
+
+def bind_content(library: Library, flow: Flow) -> BoundContent:
+    """Bind everything in `library` that can speak to `flow` (canonical codes)."""
+    binder = _Binder(library, flow)
+    regimes = tuple(
+        bound
+        for regime in library.content.regimes.values()
+        if (bound := binder.regime(regime)) is not None
+    )
+    content = BoundContent(regimes, (), reads_day=False)
+    derivations = binder.derivations({f for node in content.nodes() for f in ir.facts_of(node)})
+    content = BoundContent(regimes, derivations, reads_day=False)
+    reads_day = any("flow.as_of" in ir.facts_of(node) for node in content.nodes())
+    return BoundContent(regimes, derivations, reads_day)
+
+
+class _Binder:
+    def __init__(self, library: Library, flow: Flow) -> None:
+        self.library = library
+        self.as_of = flow.as_of
+        self.known_at = flow.known_at
+        self.day = Day(
+            {"flow.from": flow.origin, "flow.to": flow.destination},
+            self.value,
+            self.entries,
+            lambda group: library.jurisdictions.members(group, flow.as_of),
+        )
+
+    def node(self, node: ir.Node) -> ir.Node:
+        return bind_condition(node, self.day)
+
+    def value(self, name: str) -> int | float | None:
+        """Return the number of the law on the day, None when it has none then."""
+        for row in reversed(self.library.content.values[name].block.values):
+            known = row.known_from is None or row.known_from <= self.known_at
+            if known and row.start <= self.as_of:
+                return row.value if row.until is None or self.as_of < row.until else None
+        return None
+
+    def entries(self, name: str) -> tuple[tuple[str, ir.Node], ...]:
+        return tuple(
+            (entry.text.id, entry.condition)
+            for entry in self.library.content.lists[name].entries
+            if entry.text.interval.holds(self.as_of, self.known_at)
+        )
+
+    def regime(self, regime: Regime) -> BoundRegime | None:
+        options: list[Option] = []
+        for role, node in regime.engages:
+            bound = self.node(node)
+            if bound == ir.FALSE:
+                continue
+            track, reason = self.track(regime, role)
+            sure = bound == ir.TRUE
+            options.append(Option(role, bound, None if sure else compile_test(bound), track, reason))
+            if sure:
+                break
+        return BoundRegime(regime, tuple(options)) if options else None
+
+    def track(self, regime: Regime, role: str) -> tuple[Track | None, str]:
+        of_role = [rule for rule in regime.rules if role in rule.roles]
+        if not of_role:
+            return None, f"{regime.id} has no rules for the {role} side"
+        in_force = [r for r in of_role if r.text.interval.holds(self.as_of, self.known_at)]
+        if not in_force:
+            return None, self.outside(regime, role, of_role)
+        rules: dict[str, BoundRule] = {}
+        route: dict[str, tuple[BoundDuty, ...]] = {}
+        for rule in in_force:
+            node = self.node(rule.condition)
+            if node != ir.FALSE:
+                rules[rule.id] = bind_rule(rule, node)
+                route[rule.id] = tuple(self.duty(duty) for duty in rule.duties)
+        for rule_ in rules.values():
+            for name in rule_.rule.text.block.defeats:
+                if name in rules:
+                    rules[name].defeaters.append(rule_)
+        duties = tuple(
+            bound
+            for duty in regime.duties
+            if role in duty.roles and duty.interval.holds(self.as_of, self.known_at)
+            if (bound := self.duty(duty)).when_node != ir.FALSE
+        )
+        default = regime.text.block.default.outcome
+        return Track(list(rules.values()), default, duties, route), ""
+
+    def outside(self, regime: Regime, role: str, rules: list[Rule]) -> str:
+        """Say why no rule is in force on the day."""
+        starts = [
+            rule.text.interval.start
+            for rule in rules
+            if rule.text.interval.start and rule.text.interval.known_from <= self.known_at
+        ]
+        first: date | None = min(starts, default=None)
+        if first is None:
+            return f"no rule of {regime.id} ({role}) was known on {self.known_at}"
+        if self.as_of < first:
+            return f"no rule of {regime.id} ({role}) is loaded before {first}, its first day covered"
+        return f"no rule of {regime.id} ({role}) is in force on {self.as_of}"
+
+    def duty(self, duty: Duty) -> BoundDuty:
+        when, done, fails = self.node(duty.when), self.node(duty.done), self.node(duty.fails)
+        return BoundDuty(
+            duty,
+            compile_test(when),
+            compile_test(done),
+            compile_test(fails),
+            when,
+            done,
+            fails,
+        )
+
+    def derivations(self, wanted: set[str]) -> tuple[BoundDerivation, ...]:
+        """Bind the derivations that facts in `wanted` depend on."""
+        bound = {
+            derived.name: tuple(
+                (compile_test(node), compile_read(value), node, value)
+                for condition, formula in derived.rules
+                if (node := self.node(condition)) != ir.FALSE
+                for value in (bind_value(formula, self.day),)
+            )
+            for derived in self.library.derivations
+        }
+        left = [name for name in wanted if name in bound]
+        needed = set(left)
+        while left:
+            for _, _, node, value in bound[left.pop()]:
+                read = (*ir.facts_of(node), *ir.facts_of(value))
+                more = {fact for fact in read if fact in bound} - needed
+                needed |= more
+                left.extend(more)
+        return tuple(
+            BoundDerivation(name, rules)
+            for name, rules in bound.items()
+            if name in needed and rules
+        )

@@ -1,0 +1,278 @@
+"""Cases: what a lawyer expects of given facts, and whether the engine agrees in both back ends.
+
+Format: docs/reference/cases.md. A case that cannot even be read (unknown fact, bad date) fails with
+that reason; only a malformed file is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound
+from entrepot.law.factset import FactSet
+from entrepot.law.library import Library
+from entrepot.law.model import Assessment, Flow
+from entrepot.law.outcomes import OUTCOME_RANK
+from entrepot.law.shapes import shape
+from entrepot.law.yamlsource import Sourced, read_text, read_yaml
+
+CASES_MAX = 50_000
+_DICTIONARIES = ("facts", "expect")
+
+
+class RegimeExpectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one side alone must say."""
+
+    outcome: str = ""
+    one_of: list[str] = []
+    rules: list[str] = []
+    not_rules: list[str] = []
+    role: str = ""
+
+
+class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a case expects; every named part must hold."""
+
+    outcome: str = ""
+    one_of: list[str] = []
+    status: str = ""
+    rules: list[str] = []
+    not_rules: list[str] = []
+    duties: list[str] = []
+    not_duties: list[str] = []
+    needs: list[str] = []
+    human: list[str] = []
+    could_be: list[str] = []
+    regimes: dict[str, RegimeExpectation] = {}
+    not_engaged: list[str] = []
+    error: str = ""
+
+
+class CaseText(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"origin": "from", "destination": "to"},
+):
+    """A case as written, after the file's defaults are filled in."""
+
+    name: str
+    as_of: date
+    origin: str
+    destination: str
+    expect: Expectation
+    known_at: date | None = None
+    profile: str = ""
+    facts: dict[str, Any] = {}
+    why: str = ""
+    cite: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case and where it stands."""
+
+    text: CaseText
+    where: str
+
+
+@dataclass(slots=True)
+class CaseResult:
+    """What became of a case: `problems` is empty when it passed."""
+
+    case: Case
+    problems: list[str] = field(default_factory=list)
+    assessment: Assessment | None = None
+    flow: Flow | None = None
+    facts: FactSet | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything expected held."""
+        return not self.problems
+
+
+def find_cases(path: Path) -> list[Case]:
+    """Read a case file, or all `*.cases.yaml` (else all YAML files) under a folder.
+
+    Raises `NotFound` when there is none and `InvalidLaw` for a malformed file.
+    """
+    if path.is_dir():
+        paths = sorted(path.rglob("*.cases.yaml")) or sorted(
+            p for suffix in ("*.yaml", "*.yml", "*.json") for p in path.rglob(suffix)
+        )
+        if not paths:
+            raise NotFound("no case files in this folder", value=path, remedy="name a *.cases.yaml")
+    elif path.is_file():
+        paths = [path]
+    else:
+        raise NotFound("no such file or folder of cases", value=path)
+    return [case for each in paths for case in read_cases(each)]
+
+
+def read_cases(path: Path, *, file: str = "") -> list[Case]:
+    """Read one case file: a list of cases, or `{defaults, cases}`. Raises `InvalidLaw`."""
+    name = file or str(path)
+    text, _ = read_text(path, file=name)
+    source = read_yaml(text, file=name)
+    defaults: dict[str, Any] = {}
+    rows, at = source.value, ()
+    if isinstance(rows, dict):
+        if unknown := set(rows) - {"defaults", "cases", "about"}:
+            key = sorted(unknown)[0]
+            raise InvalidLaw(
+                "unknown key", where=source.where((key,)), value=key, remedy="defaults, cases, about"
+            )
+        defaults = rows.get("defaults") or {}
+        rows, at = rows.get("cases"), ("cases",)
+    if not isinstance(rows, list) or not isinstance(defaults, dict):
+        raise InvalidLaw("a case file is a list of cases or {defaults, cases}", where=f"{name}:1")
+    if len(rows) > CASES_MAX:
+        raise InvalidLaw(f"more than {CASES_MAX} cases", where=f"{name}:1")
+    return [_case(source, row, defaults, (*at, number)) for number, row in enumerate(rows)]
+
+
+def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Any) -> Case:
+    if not isinstance(row, dict):
+        raise InvalidLaw("a case is a mapping", where=source.where(at))
+    merged = {**defaults, **row}
+    for key in _DICTIONARIES:
+        mine, theirs = row.get(key), defaults.get(key)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            merged[key] = {**_dotted(theirs), **_dotted(mine)} if key == "facts" else {**theirs, **mine}
+    if merged.get("facts") is None:
+        merged["facts"] = {}
+    text = shape(source, CaseText, value=merged, at=at)
+    for expected in (text.expect, *text.expect.regimes.values()):
+        for outcome in (expected.outcome, *expected.one_of):
+            if outcome and outcome not in OUTCOME_RANK:
+                raise InvalidLaw("not an outcome", where=source.where((*at, "expect")), value=outcome)
+    return Case(text, source.where(at))
+
+
+def _dotted(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested facts so that a case's own fact replaces the default one."""
+    flat: dict[str, Any] = {}
+    for key, value in facts.items():
+        if isinstance(value, dict) and "value" not in value and len(prefix) < 200:
+            flat.update(_dotted(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def run_case(library: Library, case: Case) -> CaseResult:
+    """Assess one case with the scalar back end and compare."""
+    result = CaseResult(case)
+    text = case.text
+    try:
+        result.flow = library.flow(text.origin, text.destination, text.as_of, text.known_at)
+        profile = _dotted(library.profile(text.profile)) if text.profile else {}
+        result.facts = library.facts({**profile, **_dotted(text.facts)})
+        bound = library.bind(result.flow)
+        result.assessment = bound.assess(result.facts)
+    except (InvalidInput, NotFound) as error:
+        if text.expect.error and text.expect.error in str(error):
+            return result
+        result.problems.append(str(error))
+        return result
+    if text.expect.error:
+        result.problems.append(f"error: expected {text.expect.error!r}, got none")
+        return result
+    result.problems += compare(text.expect, result.assessment)
+    decided = bound.decide(result.facts)
+    if decided.outcome != result.assessment.outcome:
+        result.problems.append(
+            f"fast path: {decided.outcome}, full assessment: {result.assessment.outcome}"
+        )
+    return result
+
+
+def compare(expect: Expectation, found: Assessment) -> list[str]:
+    """Return every difference between what was expected and what was found, as sentences."""
+    problems: list[str] = []
+    if expect.outcome and expect.outcome != found.outcome:
+        problems.append(f"outcome: expected {expect.outcome}, got {found.outcome}")
+    if expect.one_of and found.outcome not in expect.one_of:
+        problems.append(f"outcome: expected one of {', '.join(expect.one_of)}, got {found.outcome}")
+    if expect.status and expect.status != found.status:
+        problems.append(f"status: expected {expect.status}, got {found.status}")
+    rules = {hit.id for side in found.sides for hit in side.rules}
+    duties = {name for duty in found.duties for name in (duty.id, duty.code)}
+    needs = {missing.fact for missing in found.missing}
+    human = {finding.fact for finding in found.human}
+    could_be = {outcome for side in found.sides for outcome in side.could_be}
+    idle = set(found.not_engaged)
+    for what, wanted, got in (
+        ("rules", expect.rules, rules),
+        ("duties", expect.duties, duties),
+        ("needs", expect.needs, needs),
+        ("human", expect.human, human),
+        ("could_be", expect.could_be, could_be),
+        ("not_engaged", expect.not_engaged, idle),
+    ):
+        if lacking := [name for name in wanted if name not in got]:
+            problems.append(f"{what}: expected {', '.join(lacking)}, got {_list(got)}")
+    for what, unwanted, got in (
+        ("not_rules", expect.not_rules, rules),
+        ("not_duties", expect.not_duties, duties),
+    ):
+        if present := [name for name in unwanted if name in got]:
+            problems.append(f"{what}: {', '.join(present)} must not be among {_list(got)}")
+    for regime, wanted_side in expect.regimes.items():
+        problems += _compare_side(regime, wanted_side, found)
+    return problems
+
+
+def _compare_side(regime: str, expect: RegimeExpectation, found: Assessment) -> list[str]:
+    side = next((side for side in found.sides if side.regime == regime), None)
+    if side is None:
+        engaged = _list({side.regime for side in found.sides})
+        return [f"regimes: {regime} is not engaged, only {engaged}"]
+    problems = []
+    if expect.outcome and side.outcome != expect.outcome:
+        problems.append(f"{regime}: expected {expect.outcome}, got {side.outcome}")
+    if expect.one_of and side.outcome not in expect.one_of:
+        problems.append(f"{regime}: expected one of {', '.join(expect.one_of)}, got {side.outcome}")
+    if expect.role and side.role != expect.role:
+        problems.append(f"{regime}: expected role {expect.role}, got {side.role}")
+    rules = {hit.id for hit in side.rules}
+    if lacking := [rule for rule in expect.rules if rule not in rules]:
+        problems.append(f"{regime} rules: expected {', '.join(lacking)}, got {_list(rules)}")
+    if present := [rule for rule in expect.not_rules if rule in rules]:
+        problems.append(f"{regime} rules: {', '.join(present)} must not be among {_list(rules)}")
+    return problems
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def explain_failure(result: CaseResult) -> list[str]:
+    """Return lines that say why the engine answered as it did: rules, missing facts, defaults."""
+    lines: list[str] = []
+    if result.assessment is None:
+        return lines
+    for side in result.assessment.sides:
+        lines.append(f"{side.regime} ({side.role}): {side.outcome}")
+        for hit in side.rules:
+            lines.append(f"  {hit.id} {hit.outcome} [{hit.citation.article}] {_facts(hit.facts)}")
+        for hit in side.undecided:
+            lines.append(f"  {hit.id} unknown, would be {hit.outcome} {_facts(hit.facts)}")
+        if side.missing:
+            lines.append(f"  missing: {', '.join(side.missing)}")
+        if side.reason:
+            lines.append(f"  {side.reason}")
+    for regime, why in result.assessment.not_engaged.items():
+        lines.append(f"{regime}: not engaged ({why})")
+    return lines
+
+
+def _facts(facts: dict[str, str]) -> str:
+    return "(" + ", ".join(f"{name}={value}" for name, value in facts.items()) + ")"

@@ -1,0 +1,323 @@
+"""From rulebooks as read to checked content: references, types, coverage of values, defeats.
+
+Rulebooks are compiled one by one against the ids that all of them define. A rulebook with a fault is
+left out and its fault kept, and those that refer to it then fault in turn, so that `law list` can
+still name everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from difflib import get_close_matches
+
+from entrepot.kernel.errors import InvalidInput, InvalidLaw
+from entrepot.law import ir
+from entrepot.law.blocks import DutyBlock, RuleDutyBlock
+from entrepot.law.compiled import Content, Duty, Entry, Regime, Rule, ScopeList
+from entrepot.law.due import parse_due
+from entrepot.law.model import Citation
+from entrepot.law.outcomes import ROLES
+from entrepot.law.parser import Scope, parse_condition
+from entrepot.law.rulebook import Dated, DutyText, Interval, Rulebook, RuleText, ValuesText
+from entrepot.law.vocabulary import Vocabulary
+
+
+def compile_books(
+    books: Iterable[Rulebook], vocabulary: Vocabulary
+) -> tuple[Content, dict[str, InvalidLaw]]:
+    """Compile `books`; return the content and, by file, the fault of each book left out."""
+    faults: dict[str, InvalidLaw] = {}
+    left = list(books)
+    while True:
+        compiler = _Compiler(left, vocabulary)
+        found = compiler.run()
+        faults.update(found)
+        if not found:
+            return compiler.content, faults
+        left = [book for book in left if book.file not in found]
+
+
+class _Compiler:
+    def __init__(self, books: list[Rulebook], vocabulary: Vocabulary) -> None:
+        self.books = books
+        self.vocabulary = vocabulary
+        self.content = Content()
+        self.seen: dict[str, str] = {}
+        self.scope = Scope(
+            vocabulary,
+            {value.id: value.block.unit for book in books for value in book.values},
+            frozenset(
+                part.id for book in books for part in book.lists if part.kind == "scope"
+            ),
+        )
+
+    def run(self) -> dict[str, InvalidLaw]:
+        """Compile all; return faults by file."""
+        faults: dict[str, InvalidLaw] = {}
+        steps = (self.claim, self.shared, self.decisions, self.references)
+        for step in steps:
+            for book in self.books:
+                if book.file in faults:
+                    continue
+                try:
+                    step(book)
+                except InvalidLaw as fault:
+                    faults[book.file] = fault
+            if faults:
+                return faults
+        return self.cycles()
+
+    # -- step 1: ids are unique ------------------------------------------------------------------
+
+    def claim(self, book: Rulebook) -> None:
+        self.unique(f"rulebook {book.id}", f"{book.file}:1", book.id)
+        self.content.books[book.id] = book
+        self.jurisdiction(book.front.jurisdiction, f"{book.file}:1")
+        for part in book.parts():
+            self.unique(part.id, part.where, part.id)
+        for listed in book.lists:
+            for entry in listed.entries:
+                self.unique(entry.id, entry.where, entry.id)
+
+    def unique(self, key: str, where: str, shown: str) -> None:
+        if key in self.seen:
+            raise InvalidLaw(f"duplicate id, first used at {self.seen[key]}", where=where, value=shown)
+        self.seen[key] = where
+
+    def jurisdiction(self, code: str, where: str) -> None:
+        if code not in self.vocabulary.jurisdictions.names:
+            raise InvalidLaw("unknown jurisdiction", where=where, value=code)
+
+    # -- step 2: what conditions refer to --------------------------------------------------------
+
+    def shared(self, book: Rulebook) -> None:
+        for value in book.values:
+            _check_rows(value)
+            self.content.values[value.id] = value
+        for regime in book.regimes:
+            block = regime.block
+            self.jurisdiction(block.jurisdiction, regime.where)
+            engages = tuple(
+                (role, self.condition(block.engages[role], f"{regime.where}"))
+                for role in ROLES
+                if role in block.engages
+            )
+            ordered = tuple(sorted(engages, key=lambda pair: list(block.engages).index(pair[0])))
+            self.content.regimes[regime.id] = Regime(regime.id, regime, ordered)
+        for listed in book.lists:
+            if listed.kind == "sensitivity":
+                for row in listed.sensitivity:
+                    self.counted(row.block.counts_as, row.where)
+                self.content.sensitivity[listed.id] = (listed, listed.sensitivity)
+                continue
+            entries = tuple(
+                Entry(entry, self.condition(entry.block.when, entry.where))
+                for entry in listed.entries
+            )
+            self.content.lists[listed.id] = ScopeList(listed, entries)
+
+    def counted(self, name: str, where: str) -> None:
+        if not name:
+            return
+        fact = self.vocabulary.facts.get(name)
+        if fact is None or fact.type != "int":
+            raise InvalidLaw(
+                "counts_as must name a fact of type int",
+                where=where,
+                value=name,
+                remedy="" if fact else self.vocabulary.nearest(name),
+            )
+
+    def condition(self, text: str | bool, where: str) -> ir.Node:
+        return parse_condition(text, self.scope, where)
+
+    # -- step 3: rules and duties ----------------------------------------------------------------
+
+    def decisions(self, book: Rulebook) -> None:
+        if (book.rules or book.duties) and book.front.regime not in self.content.regimes:
+            close = get_close_matches(book.front.regime, self.content.regimes, n=1)
+            raise InvalidLaw(
+                "no loaded rulebook defines this regime",
+                where=f"{book.file}:1",
+                value=book.front.regime,
+                remedy=f"did you mean {close[0]}?" if close else "add a `regime` block",
+            )
+        for text in book.rules:
+            rule = self.rule(text)
+            self.content.rules[rule.id] = rule
+            self.content.regimes[book.front.regime].rules.append(rule)
+        for duty_text in book.duties:
+            duty = self.duty(duty_text)
+            self.content.duties[duty.id] = duty
+            self.content.regimes[book.front.regime].duties.append(duty)
+        for note in book.interpretations:
+            self.content.interpretations[note.id] = note
+
+    def rule(self, text: RuleText) -> Rule:
+        block = text.block
+        condition = self.guarded(block.when, block.unless, text.where)
+        self.covered(condition, text)
+        duties = tuple(self.route_duty(duty, text) for duty in block.duties)
+        return Rule(text.id, text, condition, duties, frozenset(block.roles))
+
+    def guarded(self, when: str | bool, unless: str | bool, where: str) -> ir.Node:
+        return ir.conjunction(
+            self.condition(when, where), ir.negation(self.condition(unless, where))
+        )
+
+    def route_duty(self, block: RuleDutyBlock, rule: RuleText) -> Duty:
+        cited = rule.citation
+        citation = Citation(
+            cited.rulebook,
+            block.article or cited.article,
+            cited.source,
+            cited.evidence,
+            cited.verified_on,
+        )
+        return self.made_duty(
+            f"{rule.id}/{block.code}", block, rule, citation, block.layer or rule.block.layer
+        )
+
+    def duty(self, text: DutyText) -> Duty:
+        return self.made_duty(text.id, text.block, text, text.citation, text.block.layer)
+
+    def made_duty(
+        self, name: str, block: RuleDutyBlock | DutyBlock, at: Dated, citation: Citation, layer: str
+    ) -> Duty:
+        when = self.guarded(block.when, block.unless, at.where)
+        done = self.condition(block.done, at.where)
+        fails = self.condition(block.fails_if, at.where)
+        for node in (when, done, fails):
+            self.covered(node, at)
+        own = isinstance(block, DutyBlock)
+        return Duty(
+            id=name,
+            code=block.code,
+            says=block.says,
+            citation=citation,
+            due=parse_due(block.due, self.vocabulary, at.where),
+            layer=layer,
+            human=block.human,
+            when=when,
+            done=done,
+            done_text=block.done if isinstance(block.done, str) else "",
+            fails=fails,
+            interval=at.interval,
+            roles=frozenset(block.roles) if own else frozenset(),  # type: ignore[union-attr]
+            not_for=frozenset(block.not_for) if own else frozenset(),  # type: ignore[union-attr]
+        )
+
+    def covered(self, node: ir.Node, at: Dated) -> None:
+        """Check that every value read by `node` exists on every day of the block's interval."""
+        if at.interval.start is None:
+            return
+        for part in ir.walk(node):
+            if isinstance(part, ir.ValueRef):
+                gap = _gap(self.content.values[part.id], at.interval)
+                if gap is not None:
+                    raise InvalidLaw(
+                        f"value `{part.id}` does not cover {at.id}: no value on {gap}",
+                        where=at.where,
+                        remedy="add a dated value or shorten the rule's interval",
+                    )
+
+    # -- step 4: references between blocks -------------------------------------------------------
+
+    def references(self, book: Rulebook) -> None:
+        for rule in book.rules:
+            for name in rule.block.defeats:
+                self.defeated(name, rule, book.front.regime)
+        for note in book.interpretations:
+            for name in note.block.reads:
+                known = name in self.content.rules or name in self.content.duties
+                entries = (
+                    entry.text.id for part in self.content.lists.values() for entry in part.entries
+                )
+                if not known and name not in entries and name not in self.content.lists:
+                    raise InvalidLaw(
+                        "reads a rule that does not exist", where=note.where, value=name
+                    )
+        for listed in book.lists:
+            for entry in self.content.lists[listed.id].entries if listed.kind == "scope" else ():
+                self.covered(entry.condition, entry.text)
+                for part in ir.walk(entry.condition):
+                    if isinstance(part, ir.Listed):
+                        raise InvalidLaw(
+                            "a list entry cannot refer to a list", where=entry.text.where
+                        )
+
+    def defeated(self, name: str, rule: RuleText, regime: str) -> None:
+        if name not in self.content.rules:
+            close = get_close_matches(name, self.content.rules, n=1)
+            raise InvalidLaw(
+                "defeats a rule that does not exist",
+                where=rule.where,
+                value=name,
+                remedy=f"did you mean {close[0]}?" if close else "",
+            )
+        if all(other.id != name for other in self.content.regimes[regime].rules):
+            raise InvalidLaw("defeats a rule of another regime", where=rule.where, value=name)
+
+    # -- step 5: no rule defeats itself through others -------------------------------------------
+
+    def cycles(self) -> dict[str, InvalidLaw]:
+        done: set[str] = set()
+        for start in self.content.rules:
+            trail: list[str] = []
+            pending: list[tuple[str, int]] = [(start, 0)]
+            while pending:
+                name, depth = pending.pop()
+                del trail[depth:]
+                if name in trail:
+                    rule = self.content.rules[name].text
+                    ring = " → ".join([*trail[trail.index(name) :], name])
+                    return {
+                        rule.where.rpartition(":")[0]: InvalidLaw(
+                            "circular defeats", where=rule.where, value=ring
+                        )
+                    }
+                if name in done:
+                    continue
+                trail.append(name)
+                defeats = self.content.rules[name].text.block.defeats
+                pending.extend((other, depth + 1) for other in defeats)
+                if not defeats:
+                    done.add(name)
+        return {}
+
+
+def _check_rows(text: ValuesText) -> None:
+    rows = text.block.values
+    for before, after in zip(rows, rows[1:], strict=False):
+        if after.start <= before.start:
+            raise InvalidLaw("values are not in order of `from`", where=text.where, value=text.id)
+        if before.until is not None and before.until > after.start:
+            raise InvalidLaw("values overlap", where=text.where, value=f"{text.id} {after.start}")
+
+
+def _gap(text: ValuesText, interval: Interval) -> date | None:
+    """Return the first day of `interval` on which the number has no value, or None."""
+    assert interval.start is not None
+    here: date | None = interval.start
+    rows = text.block.values
+    for number, row in enumerate(rows):
+        end = row.until or (rows[number + 1].start if number + 1 < len(rows) else None)
+        if here is None or (end is not None and end <= here):
+            continue
+        if row.start > here:
+            return here
+        here = end
+        if here is None or (interval.until is not None and here >= interval.until):
+            return None
+    return here
+
+
+def check_regime_ids(content: Content, name: str) -> Regime:
+    """Return a regime by id. Raises `InvalidInput` with the known ids."""
+    found = content.regimes.get(name)
+    if found is None:
+        raise InvalidInput(
+            "unknown regime", value=name, remedy=f"one of {', '.join(content.regimes) or 'none'}"
+        )
+    return found

@@ -1,0 +1,312 @@
+"""Read a column's header: which categories it names, whose column it is, and in what role.
+
+Headers are split into tokens (camelCase, snake, kebab, digits, script changes; Chinese, Japanese
+and Korean runs by longest known word) and matched whole against the dictionary. A word never
+matches inside another word: `public` does not hold `lic`, `carpet` holds no `pet`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from entrepot.port.detect.lexicon import fold, german, lines
+from entrepot.port.model import Category
+
+C = Category
+_STRENGTH = {"!": 4.5, "": 3.5, "?": 1.5}
+_PHRASE_MAX = 6
+_SPLIT_SUFFIXES = frozenset({"id", "nr", "no", "num", "tel", "dob", "zip", "url", "key", "ssn", "ip"})
+_CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7a3\u3005々ー"
+_TOKEN = re.compile(rf"[{_CJK}]+|[0-9]+|[^\W\d_{_CJK}]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_HEAD_ORDER = (
+    C.DATE_OF_DEATH, C.DATE_OF_BIRTH, C.DATE, C.CREDENTIAL, C.EMAIL, C.IP, C.DEVICE_ID, C.ORG_PHONE,
+    C.PHONE, C.URL, C.NATIONAL_ID, C.FINANCE_ACCOUNT, C.RECORD_ID_ORG, C.RECORD_ID, C.ORG_ADDRESS,
+    C.HEALTH_FINANCE, C.INCOME, C.USERNAME, C.LOCATION, C.ADDRESS, C.FAMILY_STATUS, C.AGE, C.GENDER,
+    C.HEALTH, C.GENETIC, C.BIOMETRIC, C.RELIGION, C.POLITICAL_OPINION, C.ETHNICITY, C.OCCUPATION,
+    C.ORGANISATION, C.PERSON_NAME, C.FREE_TEXT,
+)  # fmt: skip
+"""When a header names several categories, the one that says what the value is comes first."""
+_DERIVED_KEEPS = frozenset({
+    C.AGE, C.INCOME, C.HEALTH, C.HEALTH_FINANCE, C.FAMILY_STATUS, C.GENETIC, C.DATE, C.OCCUPATION,
+    C.DATE_OF_BIRTH, C.RELIGION, C.ETHNICITY, C.POLITICAL_OPINION, C.GENDER,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One dictionary entry found in a header: tokens [start, stop) name `concept`."""
+
+    concept: str
+    strength: float
+    start: int
+    stop: int
+
+
+@dataclass(slots=True)
+class HeaderReading:
+    """What a header says."""
+
+    weights: dict[Category, float] = field(default_factory=dict)
+    entities: frozenset[str] = frozenset()
+    """Of `person`, `org`, `thing`: words of the header that say whose value it is."""
+    roles: frozenset[str] = frozenset()
+    """Of `id`, `name`, `flag`, `derived`, `birth`: what kind of value it is."""
+    words: tuple[str, ...] = ()
+    matched: str = ""
+    """The dictionary words that were found, for the report."""
+
+    @property
+    def top(self) -> Category | None:
+        """The category the header names most clearly, if any."""
+        if not self.weights:
+            return None
+        return max(self.weights, key=lambda c: (self.weights[c], -_HEAD_ORDER.index(c)))
+
+    def weight(self, category: Category) -> float:
+        """Return the header's log-odds for `category`."""
+        return self.weights.get(category, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dictionary:
+    phrases: dict[tuple[str, ...], list[tuple[str, float]]]
+    whole: dict[str, list[tuple[str, float]]]
+    cjk: frozenset[str]
+    latin: frozenset[str]
+
+
+def _latin_tokens(word: str) -> list[str]:
+    return [fold(token) for token in _TOKEN.findall(unicodedata.normalize("NFKC", word))]
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> _Dictionary:
+    phrases: dict[tuple[str, ...], list[tuple[str, float]]] = {}
+    whole: dict[str, list[tuple[str, float]]] = {}
+    for key, rest in lines("headers.txt"):
+        mark = key[-1] if key[-1] in "!?" else ""
+        entry = (key.rstrip("!?"), _STRENGTH[mark])
+        for word in filter(None, (w.strip() for w in rest.split(";"))):
+            _enter(word, entry, phrases, whole)
+    singles = {key[0] for key in phrases if len(key) == 1}
+    cjk = frozenset(t for key in phrases for t in key if re.match(rf"[{_CJK}]", t))
+    latin = frozenset(t for t in singles - cjk if len(t) >= 3)
+    return _Dictionary(phrases, whole, cjk, latin)
+
+
+def _enter(
+    word: str,
+    entry: tuple[str, float],
+    phrases: dict[tuple[str, ...], list[tuple[str, float]]],
+    whole: dict[str, list[tuple[str, float]]],
+) -> None:
+    if word.startswith("^"):
+        whole.setdefault("".join(_latin_tokens(word[1:])), []).append(entry)
+        return
+    for spelling in {fold(word), german(word)}:
+        key = tuple(_latin_tokens(spelling))
+        if not key:
+            continue
+        for form in {key, ("".join(key),)} if all(len(t) < 12 for t in key) else {key}:
+            found = phrases.setdefault(form, [])
+            if entry not in found:
+                found.append(entry)
+
+
+def tokens(header: str) -> list[str]:
+    """Return the folded tokens of `header` in order."""
+    text = unicodedata.normalize("NFKC", header)
+    if "!" in text:
+        text = text.rsplit("!", 1)[1] or text
+    found: list[str] = []
+    for part in _TOKEN.findall(_CAMEL.sub(" ", text)):
+        if re.match(rf"[{_CJK}]", part):
+            found.extend(_segment(part))
+        else:
+            found.append(fold(part))
+    return found
+
+
+def _segment(run: str) -> list[str]:
+    """Split a run of Chinese, Japanese or Korean characters by the longest known word."""
+    known = _dictionary().cjk
+    out: list[str] = []
+    index = 0
+    while index < len(run):
+        for length in range(min(12, len(run) - index), 0, -1):
+            if run[index : index + length] in known:
+                break
+        else:
+            length = 1
+        out.append(run[index : index + length])
+        index += length
+    return out
+
+
+def _compound(token: str) -> list[str]:
+    """Split a joined Latin token into two or three known words that cover all of it, or return []."""
+    known = _dictionary().latin
+    for cut in range(len(token) - 2, 2, -1):
+        head, tail = token[:cut], token[cut:]
+        if tail not in _SPLIT_SUFFIXES and (len(tail) < 4 or tail not in known):
+            continue
+        for stem in (head, head.removesuffix("s"), head.removesuffix("n"), head.removesuffix("e")):
+            if stem in known and len(stem) >= 3:
+                return [stem, tail]
+        if len(head) > 7 and (inner := _compound(head)):
+            return [*inner, tail]
+    return []
+
+
+def _expand(found: list[str]) -> list[str]:
+    dictionary = _dictionary()
+    out: list[str] = []
+    for token in found:
+        spelled = token
+        if (token,) in dictionary.phrases or token.isdigit() or len(token) < 6:
+            out.append(spelled)
+        else:
+            out.extend(_compound(token) or [token])
+    return out
+
+
+def _hits(words: list[str]) -> list[Hit]:
+    """Return the longest dictionary phrases, left to right, without overlap."""
+    phrases = _dictionary().phrases
+    found: list[Hit] = []
+    index = 0
+    while index < len(words):
+        for length in range(min(_PHRASE_MAX, len(words) - index), 0, -1):
+            window = tuple(words[index : index + length])
+            entries = phrases.get(window)
+            if entries is None and 1 < length <= 3:
+                entries = phrases.get(("".join(window),))
+            if entries:
+                found += [Hit(c, s, index, index + length) for c, s in entries]
+                index += length
+                break
+        else:
+            index += 1
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _read(header: str) -> HeaderReading:
+    words = tokens(header)
+    joined = "".join(w for w in words if not w.isdigit())
+    whole = _dictionary().whole.get(joined, [])
+    expanded = _expand(words)
+    hits = [Hit(c, s, 0, len(expanded)) for c, s in whole] or _hits(expanded)
+    if not hits:
+        spelled = _expand([german(w) for w in words])
+        hits = _hits(spelled)
+    return _resolve(hits, expanded)
+
+
+def read_header(header: str) -> HeaderReading:
+    """Return what `header` says; an empty or generated header (`column_1`) says nothing."""
+    return _read(header.strip())
+
+
+def _resolve(hits: list[Hit], words: list[str]) -> HeaderReading:
+    letters = sum(1 for w in words if not w.isdigit()) or 1
+    reading = HeaderReading(
+        entities=frozenset(h.concept[1:] for h in hits if h.concept[0] == "@"),
+        roles=frozenset(h.concept[1:] for h in hits if h.concept[0] == "%"),
+        words=tuple(words),
+        matched=", ".join(dict.fromkeys(" ".join(words[h.start : h.stop]) for h in hits)),
+    )
+    for hit in hits:
+        if hit.concept[0] in "@%":
+            continue
+        category, weight = _category(hit.concept), hit.strength
+        covered = sum(1 for w in words[hit.start : hit.stop] if not w.isdigit())
+        weight += 1.0 if covered >= letters else 0.0
+        reading.weights[category] = max(reading.weights.get(category, 0.0), weight)
+    _demote_modifiers(reading, hits)
+    _apply_roles(reading)
+    _apply_entities(reading)
+    return reading
+
+
+def _category(concept: str) -> Category:
+    return C.NONE if concept == "country" else Category(concept)
+
+
+def _demote_modifiers(reading: HeaderReading, hits: list[Hit]) -> None:
+    """Keep the head of a header that names several categories (`insurance start date`: date)."""
+    spans: dict[Category, set[int]] = {}
+    for hit in hits:
+        if hit.concept[0] not in "@%":
+            spans.setdefault(_category(hit.concept), set()).add(hit.start)
+    reading.roles |= {"country"} if C.NONE in reading.weights else set()
+    reading.weights.pop(C.NONE, None)
+    named = [c for c in _HEAD_ORDER if c in reading.weights]
+    if len(named) < 2:
+        return
+    head = named[0]
+    for category in named[1:]:
+        if spans[category] == spans[head]:
+            continue  # one word with two meanings: values decide
+        reading.weights[category] *= 0.35
+
+
+def _apply_roles(reading: HeaderReading) -> None:
+    weights, roles = reading.weights, reading.roles
+    if "id" in roles:
+        for category, target in (
+            (C.ORGANISATION, C.RECORD_ID_ORG), (C.PERSON_NAME, C.RECORD_ID), (C.USERNAME, C.RECORD_ID)
+        ):  # fmt: skip
+            if weights.get(category, 0) >= 3 and target not in weights:
+                weights[target] = 3.5
+                weights[category] *= 0.4
+        for category in (C.OCCUPATION, C.LOCATION, C.FREE_TEXT, C.DATE, C.ORG_ADDRESS):
+            if category in weights:
+                weights[category] *= 0.3
+        if C.HEALTH in weights:
+            weights[C.HEALTH] *= 0.8
+    if "flag" in roles:
+        for category in list(weights):
+            weights[category] *= 0.9 if category in _DERIVED_KEEPS else 0.4
+    if "derived" in roles:
+        for category in list(weights):
+            weights[category] *= 0.85 if category in _DERIVED_KEEPS else 0.4
+    if "birth" in roles and C.DATE in weights:
+        weights[C.DATE_OF_BIRTH] = 5.0
+
+
+def _apply_entities(reading: HeaderReading) -> None:
+    weights, roles, who = reading.weights, reading.roles, reading.entities
+    org = "org" in who and "person" not in who
+    if org:
+        for category, target in ((C.PHONE, C.ORG_PHONE), (C.ADDRESS, C.ORG_ADDRESS)):
+            if category in weights:
+                weights[target] = max(weights.pop(category), weights.get(target, 0))
+    if weights and not set(weights) <= {C.FREE_TEXT}:
+        return
+    derived = "derived" in roles or "flag" in roles
+    if "id" in roles and not derived:
+        if "person" in who:
+            weights[C.RECORD_ID] = 4.5
+        elif org:
+            weights[C.RECORD_ID_ORG] = 4.5
+    elif "name" in roles and not derived:
+        if "person" in who:
+            weights[C.PERSON_NAME] = 4.5
+        elif org:
+            weights[C.ORGANISATION] = 4.5
+        elif "thing" not in who:
+            weights[C.PERSON_NAME] = 1.5
+            weights[C.ORGANISATION] = 0.8
+    elif not derived and "thing" not in who:
+        if "person" in who:
+            weights[C.PERSON_NAME] = 2.5
+            weights[C.RECORD_ID] = 2.5
+        elif org:
+            weights[C.ORGANISATION] = 3.0
+            weights[C.RECORD_ID_ORG] = 2.0

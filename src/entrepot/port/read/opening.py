@@ -15,12 +15,14 @@ from entrepot.port.read.limits import DEFAULT_LIMITS, Limits
 from entrepot.port.read.parquet import open_parquet
 from entrepot.port.read.sniff import extension_agrees, sniff_format
 from entrepot.port.read.source import Source
+from entrepot.port.read.workbook import open_workbook
 
 _OPENERS: dict[str, Callable[[Source], tuple[Found, list[Table]]]] = {
     "csv": open_delimited,
     "jsonl": open_jsonlines,
     "parquet": open_parquet,
     "avro": open_avro,
+    "xlsx": open_workbook,
 }
 
 

@@ -93,7 +93,7 @@ def extension_agrees(name: str, kind: str, compression: str) -> bool:
 
 def _zip_format(file: IO[bytes]) -> str:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
         raise UnreadableData(

@@ -20,7 +20,7 @@ from typing import IO, Protocol
 
 import pyarrow as pa
 
-from entrepot.kernel.errors import NotFound, UnreadableData
+from entrepot.kernel.errors import NotFound, StorageError, UnreadableData
 from entrepot.port.read.limits import MIB, Limits
 
 READ_BYTES = 1 * MIB
@@ -29,7 +29,6 @@ READ_BYTES = 1 * MIB
 HEAD_BYTES = 1 * MIB
 """How much of the decompressed stream format, encoding and dialect are judged by."""
 
-_SPOOLED_BYTES = 64 * MIB
 _MAGIC_GZIP = b"\x1f\x8b\x08"
 _MAGIC_ZSTD = b"\x28\xb5\x2f\xfd"
 _MAGIC_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
@@ -60,7 +59,9 @@ class Source:
         self.digest: str | None = None
         with self._open() as file:
             self.compression = sniff_compression(file.read(8))
-        self._spooled: IO[bytes] | None = None
+        self._unpacked: IO[bytes] | None = None
+        self.closers: list[Callable[[], None]] = []
+        """What a reader wants called when the dataset is closed."""
 
     def stream(self) -> ByteStream:
         """Start a pass over the decompressed bytes from the first one."""
@@ -70,21 +71,32 @@ class Source:
         return _ExpandedStream(self, raw)
 
     def seekable(self) -> IO[bytes]:
-        """Return a seekable file of the decompressed bytes, positioned at its start.
+        """Return a new seekable file of the decompressed bytes; the caller closes it.
 
-        A compressed file is unpacked once into a temporary file (memory up to 64 MiB).
+        A compressed file is unpacked once into a temporary file, deleted with the source.
         """
         if self.compression == "none":
             return self._open()
-        if self._spooled is None:
-            spooled: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES)
-            stream = self.stream()
+        if self._unpacked is None:
+            self._unpacked = self._unpack()
+        return Path(self._unpacked.name).open("rb")
+
+    def _unpack(self) -> IO[bytes]:
+        stream = self.stream()
+        try:
+            unpacked: IO[bytes] = tempfile.NamedTemporaryFile(prefix="entrepot-")
             while chunk := stream.read(READ_BYTES):
-                spooled.write(chunk)
+                unpacked.write(chunk)
+            unpacked.flush()
+        except OSError as error:
+            raise StorageError(
+                "the file cannot be unpacked into the temporary folder",
+                value=error.strerror,
+                remedy="free some space there, or set TMPDIR to a folder that has it",
+            ) from error
+        finally:
             stream.close()
-            self._spooled = spooled
-        self._spooled.seek(0)
-        return self._spooled
+        return unpacked
 
     def head(self, size: int = HEAD_BYTES) -> bytes:
         """Return the first `size` decompressed bytes, or all if there are fewer."""
@@ -118,10 +130,12 @@ class Source:
             )
 
     def close(self) -> None:
-        """Delete the temporary copy, if there is one."""
-        if self._spooled is not None:
-            self._spooled.close()
-            self._spooled = None
+        """Delete the temporary files, if there are any."""
+        while self.closers:
+            self.closers.pop()()
+        if self._unpacked is not None:
+            self._unpacked.close()
+            self._unpacked = None
 
     def _open(self) -> IO[bytes]:
         try:

@@ -12,7 +12,6 @@ from entrepot.law.model import Assessment, Citation, Flow
 from entrepot.port.model import RiskReport
 from entrepot.port.transform.model import LossReport, TransformPlan
 
-
 FactValue = bool | int | float | str | list[str]
 """A fact as a facts file writes it: dates as ISO 8601 text, sets as lists. The engine types it."""
 

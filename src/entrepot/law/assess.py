@@ -123,12 +123,10 @@ class BoundLaw:
             for option in bound.options:
                 if option.test is not None and not option.engages(values):
                     continue
+                if option.track is None:
+                    break
                 if option.role == "export":
                     engaged = True
-                if option.track is None:
-                    if option.role == "export" and rank < _NEEDS_HUMAN:
-                        rank = _NEEDS_HUMAN
-                    break
                 verdict = option.track.judge(values)
                 sides.append((bound.regime.id, option.role, verdict))
                 for name in verdict.reads:

@@ -84,28 +84,30 @@ class Assessor:
     def look_at_regimes(self) -> None:
         """Fill sides, not_engaged and not_examined."""
         exported = imported = False
+        early: list[Side] = []
         for bound in self.bound.content.regimes:
-            option = next((o for o in bound.options if o.engages(dict(self.values))), None)
+            option = next((o for o in bound.options if o.engages(self.values)), None)
             self.read.update(
                 dict.fromkeys(fact for o in bound.options for fact in ir.facts_of(o.node))
             )
             if option is None:
                 self.not_engaged[bound.regime.id] = self.idle(bound.options)
                 continue
-            exported |= option.role == "export"
-            if option.track is not None:
-                imported |= option.role == "import"
-                self.sides.append(self.side(bound.regime, option, option.track))
-            elif option.role == "export":
-                self.sides.append(_empty_side(bound.regime, option.reason))
-            elif "has no rules for" in option.reason:
-                self.not_examined.append(option.reason)
-            else:
+            if option.track is None:
                 self.not_engaged[bound.regime.id] = option.reason
+                if option.role == "export":
+                    early.append(_empty_side(bound.regime, option.reason))
+                continue
+            exported |= option.role == "export"
+            imported |= option.role == "import"
+            self.sides.append(self.side(bound.regime, option, option.track))
         origin, destination = self.flow.origin, self.flow.destination
         names = self.library.jurisdictions
         if not exported:
-            self.sides.insert(0, _unwritten(origin, names.name(origin)))
+            # Rules that begin later are nothing to decide by; another regime of the place may be.
+            for side in early:
+                self.not_engaged.pop(side.regime, None)
+            self.sides = (early or [_unwritten(origin, names.name(origin))]) + self.sides
         if not imported and destination != origin:
             self.not_examined.append(
                 f"the law of {names.name(destination)} ({destination}) on receiving the data: "
@@ -151,6 +153,7 @@ class Assessor:
             duties=self.duties(regime, verdict),
             missing=list(missing),
             default=verdict.default,
+            closed=[self.hit(regime, rule) for rule in verdict.closed],
             reason=f"{default.says} ({default.article})" if verdict.default else "",
         )
 

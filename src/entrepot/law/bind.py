@@ -10,7 +10,7 @@ from entrepot.law import ir
 from entrepot.law.binding import Day, bind_condition, bind_value
 from entrepot.law.compiled import Duty, Regime, Rule
 from entrepot.law.judge import BoundDuty, BoundRule, Track, bind_rule
-from entrepot.law.kleene import Read, Test, compile_read, compile_test
+from entrepot.law.kleene import Facts, Read, Test, compile_read, compile_test
 from entrepot.law.model import Flow, Scalar
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Option:
     reason: str
     """Why there is no track: no rule in force on the day, or no rule for the role at all."""
 
-    def engages(self, facts: dict[str, Scalar]) -> bool:
+    def engages(self, facts: Facts) -> bool:
         """Say whether the regime speaks in this role; export and import look at the flow, so an
         unknown there engages; origin and party engage only when definitely true."""
         if self.test is None:
@@ -134,18 +134,18 @@ class _Binder:
 
     def track(self, regime: Regime, role: str) -> tuple[Track | None, str]:
         of_role = [rule for rule in regime.rules if role in rule.roles]
-        if not of_role:
-            return None, f"{regime.id} has no rules for the {role} side"
+        if not of_role and not regime.text.interval.holds(self.as_of, self.known_at):
+            return None, f"{regime.id} is loaded from {regime.text.interval.start}"
         in_force = [r for r in of_role if r.text.interval.holds(self.as_of, self.known_at)]
-        if not in_force:
+        if of_role and not in_force:
             return None, self.outside(regime, role, of_role)
         rules: dict[str, BoundRule] = {}
         route: dict[str, tuple[BoundDuty, ...]] = {}
         for rule in in_force:
             node = self.node(rule.condition)
             if node != ir.FALSE:
-                rules[rule.id] = bind_rule(rule, node)
                 route[rule.id] = tuple(self.duty(duty) for duty in rule.duties)
+                rules[rule.id] = bind_rule(rule, node, route[rule.id])
         for rule_ in rules.values():
             for name in rule_.rule.text.block.defeats:
                 if name in rules:

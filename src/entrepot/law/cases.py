@@ -265,6 +265,8 @@ def explain_failure(result: CaseResult) -> list[str]:
             lines.append(f"  {hit.id} {hit.outcome} [{hit.citation.article}] {_facts(hit.facts)}")
         for hit in side.undecided:
             lines.append(f"  {hit.id} unknown, would be {hit.outcome} {_facts(hit.facts)}")
+        for hit in side.closed:
+            lines.append(f"  {hit.id} closed: a duty failed {_facts(hit.facts)}")
         if side.missing:
             lines.append(f"  missing: {', '.join(side.missing)}")
         if side.reason:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from entrepot.law import ir
 from entrepot.law.compiled import Duty, Rule
 from entrepot.law.kleene import Facts, Test, compile_test
-from entrepot.law.outcomes import CLASS_RANK, OUTCOME_RANK, OUTCOMES
+from entrepot.law.outcomes import BLOCKING, CLASS_RANK, OUTCOME_RANK, OUTCOMES
 
 VERDICTS_KEPT_MAX = 20_000
 
@@ -28,6 +28,9 @@ class BoundRule:
     rank: int
     klass: int
     reads: tuple[str, ...]
+    closed_node: ir.Node = ir.FALSE
+    """True when a duty of this route has failed beyond repair: the route is closed."""
+    closed: Test | None = None
     defeaters: list[BoundRule] = field(default_factory=list)
 
     def contest(self, facts: Facts) -> bool | None:
@@ -35,6 +38,8 @@ class BoundRule:
         result: bool | None = False
         for other in self.defeaters:
             applies = other.test(facts)
+            if applies and other.closed is not None and other.closed(facts):
+                applies = False
             if applies is not False and other.defeaters:
                 contest = other.contest(facts)
                 if contest:
@@ -76,6 +81,8 @@ class Verdict:
     """Rank of the outcome as far as known: that of the hits, or of the default."""
     hits: tuple[BoundRule, ...]
     """The rules that decide, or would decide if unknown ones turn out false."""
+    closed: tuple[BoundRule, ...]
+    """Rules that apply but whose route is closed; the outcome is never milder than theirs."""
     matters: tuple[BoundRule, ...]
     """Unknown rules that could change the outcome."""
     could_be: tuple[str, ...]
@@ -110,7 +117,10 @@ class Track:
             classes.setdefault(rule.klass, []).append(rule)
         self.classes = tuple(tuple(group) for group in classes.values())
         self._plain = tuple(
-            tuple((rule.test, rule.number, rule if rule.defeaters else None) for rule in group)
+            tuple(
+                (rule.test, rule.number, rule if rule.defeaters or rule.closed else None)
+                for rule in group
+            )
             for group in self.classes
         )
         self._verdicts: dict[tuple[int, ...], Verdict] = {}
@@ -125,12 +135,15 @@ class Track:
         pattern: list[int] = []
         for group in self._plain:
             decided = False
-            for test, number, contested in group:
+            for test, number, special in group:
                 result = test(facts)
                 if result is False:
                     continue
-                if contested is not None:
-                    contest = contested.contest(facts)
+                if special is not None:
+                    if result and special.closed is not None and special.closed(facts):
+                        pattern.append(number + _CLOSED)
+                        continue
+                    contest = special.contest(facts)
                     if contest:
                         pattern.append(number + _DEFEATED)
                         continue
@@ -177,9 +190,10 @@ class Track:
                 possible.add(top)
                 settled = True
                 break
-        if not settled:
+        closed = [rule for rule in seen if state.get(rule.number) == rule.number + _CLOSED]
+        if not settled and not closed:
             possible.add(OUTCOME_RANK[self.default])
-        return self._verdict(state, possible, hits, list(matters), seen)
+        return self._verdict(state, possible, hits, list(matters), seen, closed)
 
     def _verdict(
         self,
@@ -188,11 +202,16 @@ class Track:
         hits: tuple[BoundRule, ...],
         matters: list[BoundRule],
         seen: list[BoundRule],
+        closed: list[BoundRule],
     ) -> Verdict:
         decided = hits[0].rank if hits else OUTCOME_RANK[self.default]
-        possible.add(decided)
+        floor = max((rule.rank for rule in closed), default=-1)
+        if closed and (not hits or decided < floor):
+            # A route that is closed opens no milder one, and leaves no gap for the default.
+            decided, hits = floor, tuple(rule for rule in closed if rule.rank == floor)
+        possible = {max(rank, floor) for rank in (*possible, decided)}
         peak = max(possible)
-        ask = peak > decided or (not hits and bool(matters))
+        ask = peak > decided or (not hits and bool(matters) and self.default in BLOCKING)
         rank = OUTCOME_RANK["NEEDS_FACT"] if ask else decided
         outcome = OUTCOMES[rank]
         if hits:
@@ -203,6 +222,7 @@ class Track:
             rank=rank,
             decided=decided,
             hits=hits,
+            closed=tuple(closed),
             matters=tuple(matters),
             could_be=tuple(
                 OUTCOMES[r] for r in sorted(possible) if (r != peak if ask else r < decided)
@@ -221,6 +241,7 @@ def _defeaters(rules: tuple[BoundRule, ...]) -> list[BoundRule]:
 
 _DEFEATED = 1_000_000
 _CONTESTED = 2_000_000
+_CLOSED = 3_000_000
 
 
 def _number(code: int) -> int:
@@ -232,14 +253,19 @@ def _result(code: int | None) -> str:
         return "false"
     if code < 0:
         return "unknown"
+    if code > _CLOSED:
+        return "closed"
     if code > _CONTESTED:
         return "true unless defeated"
     return "defeated" if code > _DEFEATED else "true"
 
 
-def bind_rule(rule: Rule, node: ir.Node) -> BoundRule:
-    """Return `rule` with its bound condition compiled."""
+def bind_rule(rule: Rule, node: ir.Node, duties: tuple[BoundDuty, ...]) -> BoundRule:
+    """Return `rule` with its bound condition compiled, and what closes its route."""
     block = rule.text.block
+    closed = ir.disjunction(
+        *(ir.conjunction(duty.when_node, duty.fails_node) for duty in duties)
+    )
     return BoundRule(
         rule,
         0,
@@ -247,5 +273,7 @@ def bind_rule(rule: Rule, node: ir.Node) -> BoundRule:
         compile_test(node),
         OUTCOME_RANK[block.outcome],
         CLASS_RANK[block.klass],
-        ir.facts_of(node),
+        tuple(dict.fromkeys((*ir.facts_of(node), *ir.facts_of(closed)))),
+        closed,
+        None if closed == ir.FALSE else compile_test(closed),
     )

@@ -120,6 +120,8 @@ class Side(msgspec.Struct, frozen=True):
     missing: list[str]
     default: bool
     """True when no rule decided and the regime's default applies."""
+    closed: list[RuleHit] = []
+    """Rules that apply but whose route is closed because a duty has failed."""
     reason: str = ""
     """What the default says, or why there was nothing to decide by."""
 

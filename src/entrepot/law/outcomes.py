@@ -66,6 +66,10 @@ EVIDENCE: tuple[str, ...] = ("R", "r", "m", "?")
 UNDECIDED: frozenset[str] = frozenset({"NEEDS_FACT", "NEEDS_HUMAN", "CONFLICT"})
 """Outcomes that wait for a fact or a person."""
 
+BLOCKING: frozenset[str] = UNDECIDED | {"PROHIBITED"}
+"""Outcomes that stop a transfer. A regime's default of this kind holds only when every rule is
+definitely false: until then the answer is a question."""
+
 PRECONDITIONED: frozenset[str] = frozenset(
     {
         "CONTRACT_FILING",

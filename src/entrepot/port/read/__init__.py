@@ -19,9 +19,11 @@ from entrepot.port.read.dataset import (
     Progress,
     Table,
 )
+from entrepot.port.read.form import Form
 from entrepot.port.read.limits import DEFAULT_LIMITS, Limits
 from entrepot.port.read.opening import open_dataset
 from entrepot.port.read.text import as_text, as_values, dtype_label
+from entrepot.port.read.writing import Writer, Written, form_of, write_dataset
 
 __all__ = [
     "BATCH_ROWS",
@@ -29,11 +31,16 @@ __all__ = [
     "LIST_SEPARATOR",
     "Column",
     "Dataset",
+    "Form",
     "Limits",
     "Progress",
     "Table",
+    "Writer",
+    "Written",
     "as_text",
     "as_values",
     "dtype_label",
+    "form_of",
     "open_dataset",
+    "write_dataset",
 ]

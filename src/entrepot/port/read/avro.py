@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from entrepot.port.read.nested import flat_columns, flatten
 from entrepot.port.read.prefetch import prefetched
 from entrepot.port.read.source import Source
 
+_REPLACED_NAME = re.compile(r"field_\d+\Z")
+
 
 def open_avro(source: Source) -> tuple[Found, list[Table]]:
     """Return what an Avro file is, and its one table."""
@@ -29,8 +32,11 @@ def open_avro(source: Source) -> tuple[Found, list[Table]]:
     finally:
         stream.close()
     schema = _polars_schema(container, source)
+    originals = _original_names(container)
     leaves = [
-        leaf for name, kind in schema.items() for leaf in flat_columns(kind, name, source.limits)
+        leaf
+        for name, kind in schema.items()
+        for leaf in flat_columns(kind, originals.get(name, name), source.limits)
     ]
     names, warnings = unique_names([path for path, _ in leaves], source.limits)
     columns = [
@@ -72,6 +78,20 @@ def _polars_schema(container: Container, source: Source) -> dict[str, pl.DataTyp
     return {
         field.name: field.dtype if isinstance(field.dtype, pl.DataType) else field.dtype()
         for field in kind.fields
+    }
+
+
+def _original_names(container: Container) -> dict[str, str]:
+    """Return field name → column name for fields whose name Avro could not express.
+
+    Avro names are ASCII; such columns are written as `field_N` with their name as documentation.
+    """
+    schema = json.loads(container.header.metadata["avro.schema"])
+    fields = schema.get("fields", []) if isinstance(schema, dict) else []
+    return {
+        field["name"]: field["doc"]
+        for field in fields
+        if _REPLACED_NAME.match(field["name"]) and isinstance(field.get("doc"), str)
     }
 
 

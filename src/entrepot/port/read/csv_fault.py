@@ -41,9 +41,7 @@ def find_fault(source: Source, dialect: Dialect, sound_rows: int, reason: str) -
     )
 
 
-def ragged(
-    dialect: Dialect, row: int, line: int, expected: int, found: int
-) -> UnreadableData:
+def ragged(dialect: Dialect, row: int, line: int, expected: int, found: int) -> UnreadableData:
     """Return the error for a row with another number of fields than the header."""
     return UnreadableData(
         f"row {row} (line {line + dialect.lines_before_data}) has {found} fields"
@@ -133,9 +131,7 @@ def _unclosed(dialect: Dialect, row: int, line: int) -> UnreadableData:
     )
 
 
-def _oversized(
-    dialect: Dialect, fields: list[str], row: int, limit: int
-) -> UnreadableData | None:
+def _oversized(dialect: Dialect, fields: list[str], row: int, limit: int) -> UnreadableData | None:
     """Return the error for a record over the limit, naming its largest cell."""
     sizes = [len(cell.encode()) for cell in fields]
     if sum(sizes) <= limit:

@@ -231,4 +231,3 @@ def _text_frame(rows: list[list[str]], names: list[str]) -> pl.DataFrame:
             for name, cells in zip(names, columns, strict=True)
         }
     )
-

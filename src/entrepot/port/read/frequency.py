@@ -67,7 +67,9 @@ HANGUL = frozenset(
 LATIN_WEST = frozenset("éèêëáàâäãåæçíìîïñóòôöõøœúùûüýÿßÉÈÁÀÂÄÅÆÇÍÎÑÓÖÕØÚÜŒšžŠŽ")
 """Accented letters of western European languages."""
 
-LATIN_CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜäÄôľĺŕăâîşţĂÂÎŞŢđĐßë")
+LATIN_CENTRAL = frozenset(
+    "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜäÄôľĺŕăâîşţĂÂÎŞŢđĐßë"
+)
 """Accented letters of central European languages."""
 
 PUNCTUATION_WEST = frozenset("’‘“”–—…€£§°«»·¿¡ºª´®©™\u00a0")

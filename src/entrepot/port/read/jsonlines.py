@@ -38,9 +38,7 @@ def open_jsonlines(source: Source) -> tuple[Found, list[Table]]:
     """Return what a JSON file is, and its one table. Reads the file once for its fields."""
     schema, rows, mixed = _gather(source)
     leaves = [
-        leaf
-        for name, kind in schema.items()
-        for leaf in flat_columns(kind, name, source.limits)
+        leaf for name, kind in schema.items() for leaf in flat_columns(kind, name, source.limits)
     ]
     names, warnings = unique_names([path for path, _ in leaves], source.limits)
     columns = [

@@ -42,7 +42,9 @@ _DAMAGE_BITS = 60.0
 """One undecodable byte: dear enough to lose against any real reading, cheap enough that one
 damaged byte does not hand a Chinese file to Latin-1, which can decode anything."""
 _RARE_BITS = 26.0
-_PUNCTUATION_EAST = frozenset("，。、：；！？（）「」『』【】《》“”‘’…—・ー～　〇々０１２３４５６７８９－·")
+_PUNCTUATION_EAST = frozenset(
+    "，。、：；！？（）「」『』【】《》“”‘’…—・ー～　〇々０１２３４５６７８９－·"
+)
 _ACCENT_RUN_BITS = 10.0
 _LONE_IDEOGRAPH_BITS = 8.0
 _ACCENT_RUN = re.compile(r"[^\x00-\x7f\W\d_]{2,}")

@@ -63,10 +63,13 @@ def _open(source: Source) -> pa.parquet.ParquetFile:
 def _frames(source: Source, names: list[str], rows: int) -> Iterator[pl.DataFrame]:
     file = _open(source)
     total = max(file.metadata.num_rows, 1)
-    row_bytes = sum(
-        file.metadata.row_group(index).total_byte_size
-        for index in range(file.metadata.num_row_groups)
-    ) // total
+    row_bytes = (
+        sum(
+            file.metadata.row_group(index).total_byte_size
+            for index in range(file.metadata.num_row_groups)
+        )
+        // total
+    )
     rows = max(1, min(rows, _BATCH_BYTES // max(row_bytes, 1)))
     done = 0
     try:

@@ -155,5 +155,3 @@ def _text_format(source: Source, head: bytes) -> str:
             "the file is XML or HTML, not a dataset read here", remedy="export its table as CSV"
         )
     return "csv"
-
-

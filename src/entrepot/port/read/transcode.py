@@ -100,7 +100,9 @@ class Utf8Stream:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             offset = self._offset - held + error.start
-            raise undecodable(self.encoding, offset, error.object[error.start : error.end]) from None
+            raise undecodable(
+                self.encoding, offset, error.object[error.start : error.end]
+            ) from None
         self._offset += len(chunk)
         return text.encode("utf-8", "surrogatepass")
 

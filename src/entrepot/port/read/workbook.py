@@ -89,13 +89,17 @@ class _Spill:
             return
         width = max(max(row) for row in self._held) + 1
         columns = [
-            pa.array([cell[0] if (cell := row.get(at)) else None for row in self._held], pa.string())
+            pa.array(
+                [cell[0] if (cell := row.get(at)) else None for row in self._held], pa.string()
+            )
             for at in range(width)
         ]
         batch = pa.record_batch(columns, names=[str(at) for at in range(width)])
         try:
             start = self._file.seek(0, 2)
-            with pa.ipc.new_stream(pa.PythonFile(_KeptOpen(self._file), mode="w"), batch.schema) as out:
+            with pa.ipc.new_stream(
+                pa.PythonFile(_KeptOpen(self._file), mode="w"), batch.schema
+            ) as out:
                 out.write_batch(batch)
             self._frames.append((start, self._file.tell() - start))
         except OSError as error:

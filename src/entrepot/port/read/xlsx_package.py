@@ -37,9 +37,7 @@ class Package:
             raise damaged("its directory", str(error)) from None
         self.names = set(self._zip.namelist())
 
-    def parse(
-        self, name: str, start: StartHandler, end: EndHandler, text: TextHandler
-    ) -> None:
+    def parse(self, name: str, start: StartHandler, end: EndHandler, text: TextHandler) -> None:
         """Parse one part, calling the handlers with element names free of namespace prefixes."""
         parser = expat.ParserCreate()
         parser.buffer_text = True

@@ -111,6 +111,8 @@ class _Reader:
                 raw = self._pieces[0] if len(self._pieces) == 1 else "".join(self._pieces)
                 self._pieces.clear()
                 self._row[self._position] = self._cell(raw)
+            elif self._type == "inlineStr":
+                self._row[self._position] = ("", "s")
         elif tag == "rPh":
             self._in_phonetic = False
         elif tag == "row" and self._row:

@@ -191,7 +191,7 @@ class Track:
                 settled = True
                 break
         closed = [rule for rule in seen if state.get(rule.number) == rule.number + _CLOSED]
-        if not settled and not closed:
+        if not settled and (not closed or self.default == "PROHIBITED"):
             possible.add(OUTCOME_RANK[self.default])
         return self._verdict(state, possible, hits, list(matters), seen, closed)
 
@@ -206,8 +206,9 @@ class Track:
     ) -> Verdict:
         decided = hits[0].rank if hits else OUTCOME_RANK[self.default]
         floor = max((rule.rank for rule in closed), default=-1)
-        if closed and (not hits or decided < floor):
-            # A route that is closed opens no milder one, and leaves no gap for the default.
+        gap = not hits and self.default != "PROHIBITED"
+        if closed and (gap or decided < floor):
+            # A closed route opens no milder one; where nothing else applies it stays, barred.
             decided, hits = floor, tuple(rule for rule in closed if rule.rank == floor)
         possible = {max(rank, floor) for rank in (*possible, decided)}
         peak = max(possible)

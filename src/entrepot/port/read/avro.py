@@ -14,6 +14,7 @@ import polars as pl
 from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read.avro_container import AvroBlock, Container, damaged
 from entrepot.port.read.avro_schema import AvroTypes, has_unbounded_array, is_plain, shaped
+from entrepot.port.read.bridges import instance
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.found import Found
 from entrepot.port.read.names import unique_names
@@ -75,10 +76,7 @@ def _polars_schema(container: Container, source: Source) -> dict[str, pl.DataTyp
         raise damaged("the schema in the header") from error
     if not isinstance(kind, pl.Struct):
         return {"value": kind}
-    return {
-        field.name: field.dtype if isinstance(field.dtype, pl.DataType) else field.dtype()
-        for field in kind.fields
-    }
+    return {field.name: instance(field.dtype) for field in kind.fields}
 
 
 def _original_names(container: Container) -> dict[str, str]:

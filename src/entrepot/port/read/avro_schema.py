@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.bridges import instance
 
 _PRIMITIVES: dict[str, pl.DataType] = {
     "null": pl.Null(),
@@ -129,7 +130,7 @@ def takes_no_bytes(schema: Schema) -> bool:
     if kind in ("record", "error"):
         return all(takes_no_bytes(field["type"]) for field in schema["fields"])
     if kind == "fixed":
-        return schema.get("size") == 0
+        return bool(schema.get("size") == 0)
     return takes_no_bytes(kind) if isinstance(kind, str | dict) and kind != schema else False
 
 
@@ -149,14 +150,17 @@ def has_unbounded_array(schema: Schema) -> bool:
     return has_unbounded_array(kind)
 
 
-def shaped(value: Any, kind: pl.DataType) -> Any:  # noqa: ANN401 - an Avro value has any type
+def shaped(value: Any, kind: pl.DataType) -> Any:
     """Return `value` in the form that a Polars series of `kind` takes."""
     if value is None:
         return None
     if isinstance(kind, pl.Struct) and isinstance(value, dict):
-        return {field.name: shaped(value.get(field.name), _inner(field)) for field in kind.fields}
+        return {
+            field.name: shaped(value.get(field.name), instance(field.dtype))
+            for field in kind.fields
+        }
     if isinstance(kind, pl.List):
-        inner = _inner(kind)
+        inner = instance(kind.inner)
         if isinstance(value, dict):
             value = [{"key": key, "value": held} for key, held in value.items()]
         return [shaped(element, inner) for element in value]
@@ -168,11 +172,6 @@ def shaped(value: Any, kind: pl.DataType) -> Any:  # noqa: ANN401 - an Avro valu
 def is_plain(kind: pl.DataType) -> bool:
     """Say whether values of `kind` go into a series as they are."""
     return not isinstance(kind, pl.Struct | pl.List | pl.String)
-
-
-def _inner(holder: pl.Field | pl.List) -> pl.DataType:
-    kind = holder.dtype if isinstance(holder, pl.Field) else holder.inner
-    return kind if isinstance(kind, pl.DataType) else kind()
 
 
 def _text(value: object) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.bridges import arrow_file, frame_from
 from entrepot.port.read.csv_fault import find_fault, ragged, text_lines
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.dialect import Dialect, detect_dialect
@@ -27,7 +29,7 @@ from entrepot.port.read.source import Source, read_exactly
 from entrepot.port.read.transcode import Utf8Stream
 
 BATCH_BYTES = 16 * MIB
-"""Text per batch: small enough that reading and examining overlap, and that wide tables stay lean."""
+"""Text per batch: small enough that reading and examining overlap and wide tables stay lean."""
 _BLOCK_BYTES = 2 * MIB
 _SAMPLE_BYTES = 256 * KIB
 _SAMPLE_BYTES_MAX = 4 * MIB
@@ -116,9 +118,7 @@ def _fast_frames(source: Source, layout: Layout, rows: int) -> Iterator[pl.DataF
         try:
             for batch in _arrow_batches(source, layout, block_bytes, rows, skip=delivered):
                 delivered += batch.num_rows
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                yield frame
+                yield frame_from(batch)
         except pa.ArrowException as error:
             larger = 2 * source.limits.cell_bytes
             if "straddling" not in str(error) or block_bytes >= larger:
@@ -131,7 +131,7 @@ def _fast_frames(source: Source, layout: Layout, rows: int) -> Iterator[pl.DataF
 def _arrow_batches(
     source: Source, layout: Layout, block_bytes: int, rows: int, *, skip: int
 ) -> Iterator[pa.Table]:
-    """Yield tables of at most `rows` rows and about `BATCH_BYTES`, without the first `skip` rows."""
+    """Yield tables of up to `rows` rows, about `BATCH_BYTES`; `skip` rows are left out first."""
     stream = _after_header(source, layout.dialect)
     held: list[pa.RecordBatch] = []
     held_rows = held_bytes = 0
@@ -177,7 +177,7 @@ def _arrow_reader(
     options = pa.csv.ReadOptions(block_size=block_bytes, column_names=names)
     try:
         return pa.csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
+            cast(Any, arrow_file(stream, "r")),
             read_options=options,
             parse_options=parse,
             convert_options=convert,

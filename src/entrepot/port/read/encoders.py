@@ -6,7 +6,7 @@ import codecs
 import gzip
 import io
 import re
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import fastavro.write
 import polars as pl
@@ -15,6 +15,7 @@ import pyarrow.parquet
 import zstandard
 
 from entrepot.kernel.errors import InvalidInput
+from entrepot.port.read.bridges import arrow_file
 from entrepot.port.read.form import Form
 from entrepot.port.read.text import as_text
 from entrepot.port.read.xlsx_writing import SheetWriter
@@ -103,12 +104,12 @@ class _Packed:
                 filename="",
                 mode="wb",
                 compresslevel=6,
-                fileobj=sink,
-                mtime=0,  # type: ignore[call-overload]
+                fileobj=cast(Any, sink),
+                mtime=0,
             )
         elif compression == "zstd":
             packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
-            self._stream = packer.stream_writer(sink, closefd=False)  # type: ignore[arg-type]
+            self._stream = packer.stream_writer(cast(Any, sink), closefd=False)
 
     def write(self, content: bytes, /) -> int:
         (self._stream or self._sink).write(content)
@@ -218,7 +219,7 @@ class _ParquetEncoder:
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
             self._writer = pa.parquet.ParquetWriter(
-                pa.PythonFile(self._sink, mode="w"),
+                arrow_file(self._sink, "w"),
                 table.schema,
                 compression="zstd",
                 write_page_checksum=True,
@@ -227,8 +228,8 @@ class _ParquetEncoder:
             self._writer.write_table(table)
 
     def finish(self) -> None:
-        assert self._writer is not None
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 _AVRO_TYPES: dict[type[pl.DataType], Any] = {
@@ -258,7 +259,7 @@ class _AvroEncoder:
     def write(self, frame: pl.DataFrame) -> None:
         if self._writer is None:
             schema, self._names = _avro_schema(frame.schema)
-            self._writer = fastavro.write.Writer(self._sink, schema, codec="deflate")
+            self._writer = fastavro.write.Writer(cast(Any, self._sink), schema, codec="deflate")
         columns = [_avro_ready(series).to_list() for series in frame]
         for values in zip(*columns, strict=True):
             self._writer.write(dict(zip(self._names, values, strict=True)))
@@ -267,7 +268,7 @@ class _AvroEncoder:
         self._writer.flush()
 
 
-def _avro_type(kind: pl.DataType) -> Any:  # noqa: ANN401 - an Avro schema is any JSON
+def _avro_type(kind: pl.DataType) -> Any:
     if isinstance(kind, pl.Datetime):
         local = "" if kind.time_zone else "local-"
         return {"type": "long", "logicalType": f"{local}timestamp-micros"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from entrepot.port.read.bridges import instance
+
 _INT64_BOUND = 2**63
 _INT128_BOUND = 2**127
 
@@ -45,7 +47,7 @@ def merge_types(
     if isinstance(left, pl.Struct) and isinstance(right, pl.Struct):
         return _merge_structs(left, right, path, mixed)
     if isinstance(left, pl.List) and isinstance(right, pl.List):
-        inner = merge_types(_instance(left.inner), _instance(right.inner), f"{path}[]", mixed)
+        inner = merge_types(instance(left.inner), instance(right.inner), f"{path}[]", mixed)
         return pl.List(inner)
     if left.is_integer() and right.is_integer():
         return pl.Int128()
@@ -58,9 +60,9 @@ def merge_types(
 def _merge_structs(
     left: pl.Struct, right: pl.Struct, path: str, mixed: dict[str, None]
 ) -> pl.Struct:
-    fields = {field.name: _instance(field.dtype) for field in left.fields}
+    fields = {field.name: instance(field.dtype) for field in left.fields}
     for field in right.fields:
-        kind = _instance(field.dtype)
+        kind = instance(field.dtype)
         known = fields.get(field.name)
         fields[field.name] = (
             kind if known is None else merge_types(known, kind, _join(path, field.name), mixed)
@@ -73,11 +75,11 @@ def without_nulls(kind: pl.DataType) -> pl.DataType:
     if isinstance(kind, pl.Null):
         return pl.String()
     if isinstance(kind, pl.List):
-        return pl.List(without_nulls(_instance(kind.inner)))
+        return pl.List(without_nulls(instance(kind.inner)))
     if isinstance(kind, pl.Struct):
         if not kind.fields:
             return pl.String()
-        return pl.Struct({f.name: without_nulls(_instance(f.dtype)) for f in kind.fields})
+        return pl.Struct({f.name: without_nulls(instance(f.dtype)) for f in kind.fields})
     return kind
 
 
@@ -85,12 +87,8 @@ def schema_of_type(kind: pl.DataType) -> pl.Schema:
     """Return the fields of a struct type as a schema; an empty one if it has none."""
     if not isinstance(kind, pl.Struct):
         return pl.Schema({})
-    return pl.Schema({field.name: _instance(field.dtype) for field in kind.fields})
+    return pl.Schema({field.name: instance(field.dtype) for field in kind.fields})
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-def _instance(kind: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return kind if isinstance(kind, pl.DataType) else kind()

@@ -66,8 +66,7 @@ def _gather(source: Source) -> tuple[pl.Schema, int, list[str]]:
         kind, count = _block_type(block, source, mixed)
         merged = merge_types(merged, kind, "", mixed)
         rows += count
-        assert isinstance(merged, pl.Struct)
-        check_columns(len(merged.fields), source.limits)
+        check_columns(len(schema_of_type(merged)), source.limits)
     return schema_of_type(without_nulls(merged)), rows, list(mixed)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.bridges import instance
 from entrepot.port.read.dataset import LIST_SEPARATOR
 from entrepot.port.read.limits import Limits
 from entrepot.port.read.text import as_text, dtype_label
@@ -52,16 +53,12 @@ def _leaves(kind: pl.DataType, name: str, depth: int, limit: int) -> list[tuple[
         return [
             leaf
             for field in kind.fields
-            for leaf in _leaves(_instance(field.dtype), f"{name}.{field.name}", depth - 1, limit)
+            for leaf in _leaves(instance(field.dtype), f"{name}.{field.name}", depth - 1, limit)
         ]
     if isinstance(kind, pl.List | pl.Array):
-        inner = _leaves(_instance(kind.inner), f"{name}[]", depth - 1, limit)
+        inner = _leaves(instance(kind.inner), f"{name}[]", depth - 1, limit)
         return [(path, f"list<{label.removeprefix('list<').rstrip('>')}>") for path, label in inner]
     return [(name, dtype_label(kind))]
-
-
-def _instance(kind: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return kind if isinstance(kind, pl.DataType) else kind()
 
 
 def _flatten_list(series: pl.Series, name: str) -> list[pl.Series]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -95,9 +96,7 @@ def _to_frame(table: pa.Table) -> pl.DataFrame:
     for field, column in zip(table.schema, table.columns, strict=True):
         kind = field.type
         if isinstance(kind, pa.BaseExtensionType):
-            column = pa.chunked_array(
-                [chunk.storage for chunk in column.chunks], type=kind.storage_type
-            )
+            column = _storage(column, kind)
         elif pa.types.is_decimal256(kind):
             column = column.cast(pa.string())
         try:
@@ -108,9 +107,14 @@ def _to_frame(table: pa.Table) -> pl.DataFrame:
                 value=str(kind),
                 remedy="convert that column to text or leave it out",
             ) from error
-        assert isinstance(series, pl.Series)
-        columns.append(series.rename(field.name))
+        columns.append(cast(pl.Series, series).rename(field.name))
     return pl.DataFrame(columns)
+
+
+def _storage(column: Any, kind: pa.BaseExtensionType) -> Any:
+    """Return a column of an extension type as the plain type that it is stored in."""
+    chunks = [chunk.storage for chunk in column.chunks]
+    return pa.chunked_array(chunks, type=cast(Any, kind.storage_type))
 
 
 def _check_expansion(source: Source, metadata: pa.parquet.FileMetaData) -> None:
@@ -129,7 +133,7 @@ def _check_expansion(source: Source, metadata: pa.parquet.FileMetaData) -> None:
 
 
 def _properties(metadata: pa.parquet.FileMetaData) -> dict[str, str]:
-    """Return the key-value metadata by key and length only: pandas and others store values there."""
+    """Return the key-value metadata by key and length only: writers store values there."""
     shown = {"rows": str(metadata.num_rows), "row groups": str(metadata.num_row_groups)}
     for key, text in (metadata.metadata or {}).items():
         shown[f"key {key.decode('utf-8', 'replace')[:60]}"] = f"{len(text)} bytes"

@@ -6,7 +6,6 @@ message knows what he has (an old workbook, an encrypted one, a database) and wh
 
 from __future__ import annotations
 
-import io
 import zipfile
 from typing import IO
 

@@ -12,15 +12,17 @@ Compression is recognised by magic number: gzip (RFC 1952, any number of members
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol, cast
 
 import pyarrow as pa
 
 from entrepot.kernel.errors import NotFound, StorageError, UnreadableData
+from entrepot.port.read.bridges import arrow_file
 from entrepot.port.read.limits import MIB, Limits
 
 READ_BYTES = 1 * MIB
@@ -45,7 +47,7 @@ class ByteStream(Protocol):
 
 
 class Source:
-    """A dataset's file: where it is, how it is compressed, how far it was read, what its hash is."""
+    """A dataset's file: where it is, how it is compressed, what its hash is."""
 
     def __init__(
         self, path: Path, limits: Limits, on_progress: Callable[[int, int], None] | None = None
@@ -110,7 +112,9 @@ class Source:
         """Return the SHA-256 of the file on disk: of a finished pass, else by reading it now."""
         if self.digest is None:
             with self._open() as file:
-                self.digest = hashlib.file_digest(file, "sha256").hexdigest()
+                self.digest = hashlib.file_digest(
+                    cast(io.BufferedReader, file), "sha256"
+                ).hexdigest()
             self.check_unchanged()
         return self.digest
 
@@ -214,7 +218,9 @@ class _ExpandedStream:
     def __init__(self, source: Source, raw: _RawStream) -> None:
         self._source = source
         self._raw = raw
-        self._arrow = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), source.compression)
+        self._arrow = pa.CompressedInputStream(
+            arrow_file(raw, "r"), cast(Literal["gzip", "zstd"], source.compression)
+        )
         self._produced_bytes = 0
         self.closed = False
 

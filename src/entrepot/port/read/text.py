@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from entrepot.port.read.bridges import instance
 from entrepot.port.read.dataset import LIST_SEPARATOR
 
 _INTEGER_BOUND = float(2**63)
@@ -52,7 +53,7 @@ def as_values(series: pl.Series) -> pl.Series:
 def dtype_label(kind: pl.DataType) -> str:
     """Return the label of a Polars type as `Column.dtype` shows it (`integer`, `decimal(10,2)`)."""
     if isinstance(kind, pl.List | pl.Array):
-        return f"list<{dtype_label(_inner(kind))}>"
+        return f"list<{dtype_label(instance(kind.inner))}>"
     if isinstance(kind, pl.Decimal):
         return f"decimal({kind.precision},{kind.scale})"
     if kind.is_integer():
@@ -74,13 +75,8 @@ def dtype_label(kind: pl.DataType) -> str:
     return names.get(kind.base_type(), str(kind).lower())
 
 
-def _inner(kind: pl.List | pl.Array) -> pl.DataType:
-    inner = kind.inner
-    return inner if isinstance(inner, pl.DataType) else inner()
-
-
 def _float_text(series: pl.Series) -> pl.Series:
-    """Write whole numbers below 2^63 as integers, the others in the shortest form that reads back."""
+    """Write whole numbers below 2^63 as integers, others in the shortest form that reads back."""
     whole = series.is_finite() & (series == series.floor()) & (series.abs() < _INTEGER_BOUND)
     if whole.all():
         return series.cast(pl.Int64).cast(pl.String)
@@ -106,7 +102,7 @@ def _bytes_text(cell: bytes) -> str:
 
 
 def _datetime_text(series: pl.Series) -> pl.Series:
-    """Write ISO 8601 with `T` and the offset of the zone; only the date if all times are midnight."""
+    """Write ISO 8601 with `T` and the zone's offset; only the date if all times are midnight."""
     if (series.dt.time().drop_nulls() == pl.Series([0], dtype=pl.Time).item()).all():
         return series.dt.date().cast(pl.String)
     zone = isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None

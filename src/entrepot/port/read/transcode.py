@@ -61,7 +61,7 @@ class Utf8Stream:
             size_bytes -= len(chunk)
 
     def undecodable_here(self) -> UnreadableData:
-        """Return the error for bytes passed on undecoded (UTF-8) that turned out not to be UTF-8."""
+        """Return the error for bytes passed on as UTF-8 that turned out not to be UTF-8."""
         return find_undecodable(self._source) or UnreadableData(
             f"not valid {self.encoding.name}", remedy="save the file again as UTF-8"
         )

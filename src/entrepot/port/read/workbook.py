@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from entrepot.kernel.errors import StorageError
+from entrepot.port.read.bridges import arrow_file, frame_from
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.found import Found
 from entrepot.port.read.header import has_header
@@ -32,7 +33,7 @@ from entrepot.port.read.xlsx_parts import (
     read_passengers,
     read_shared_strings,
 )
-from entrepot.port.read.xlsx_sheet import Cells, SheetNotes, read_sheet
+from entrepot.port.read.xlsx_sheet import Cells, SheetContext, SheetNotes, read_sheet
 
 _SAMPLE_ROWS = 200
 _SPILL_ROWS = 16_384
@@ -97,9 +98,7 @@ class _Spill:
         batch = pa.record_batch(columns, names=[str(at) for at in range(width)])
         try:
             start = self._file.seek(0, 2)
-            with pa.ipc.new_stream(
-                pa.PythonFile(_KeptOpen(self._file), mode="w"), batch.schema
-            ) as out:
+            with pa.ipc.new_stream(arrow_file(_KeptOpen(self._file), "w"), batch.schema) as out:
                 out.write_batch(batch)
             self._frames.append((start, self._file.tell() - start))
         except OSError as error:
@@ -115,8 +114,7 @@ class _Spill:
         for start, size in self._frames:
             self._file.seek(start)
             content = self._file.read(size)
-            frame = pl.from_arrow(pa.ipc.open_stream(content).read_all())
-            assert isinstance(frame, pl.DataFrame)
+            frame = frame_from(pa.ipc.open_stream(content).read_all())
             columns = [
                 typed(frame[str(at)], kind).rename(name)
                 if str(at) in frame.columns
@@ -187,7 +185,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
 
 def _fill(package: Package, book: Book, strings: list[str], limits: Limits) -> list[_Filled]:
     """Parse every worksheet; those without cells are left out."""
-    styles = read_date_styles(package)
+    context = SheetContext(strings, read_date_styles(package), book.epoch_1904)
     filled = []
     for sheet in book.sheets:
         if not sheet.is_table:
@@ -196,9 +194,7 @@ def _fill(package: Package, book: Book, strings: list[str], limits: Limits) -> l
         notes = read_sheet(
             package,
             sheet.part,
-            strings=strings,
-            date_styles=styles,
-            epoch_1904=book.epoch_1904,
+            context=context,
             limits=limits,
             emit=spill.take,
         )

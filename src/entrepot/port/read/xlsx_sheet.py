@@ -29,8 +29,8 @@ KIND_MEANINGS = {
     "h": "time of day",
 }
 
-_EPOCH_1900 = dt.datetime(1899, 12, 30)
-_EPOCH_1904 = dt.datetime(1904, 1, 1)
+_EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no zones
+_EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - sheets know no zones
 _SERIAL_MAX = 2_958_466
 """One more than 9999-12-31."""
 _COLUMNS_MAX = 16_384
@@ -45,21 +45,28 @@ class SheetNotes(msgspec.Struct):
     hidden_rows: int = 0
 
 
+class SheetContext(msgspec.Struct, frozen=True):
+    """What the cells of every sheet refer to: the string table, which styles are dates, and
+    whether serial 0 is the first day of 1904 instead of the eve of 1900."""
+
+    strings: list[str]
+    date_styles: list[bool]
+    epoch_1904: bool
+
+
 class _Reader:
     """The state of the parse of one sheet; rows are handed to `emit` as they end."""
 
     def __init__(
         self,
-        strings: list[str],
-        date_styles: list[bool],
-        epoch: dt.datetime,
+        context: SheetContext,
         limits: Limits,
         emit: Callable[[Cells], None],
     ) -> None:
         self.notes = SheetNotes()
-        self._strings = strings
-        self._date_styles = date_styles
-        self._epoch = epoch
+        self._strings = context.strings
+        self._date_styles = context.date_styles
+        self._epoch = _EPOCH_1904 if context.epoch_1904 else _EPOCH_1900
         self._limits = limits
         self._emit = emit
         self._row: Cells = {}
@@ -135,15 +142,12 @@ def read_sheet(
     package: Package,
     part: str,
     *,
-    strings: list[str],
-    date_styles: list[bool],
-    epoch_1904: bool,
+    context: SheetContext,
     limits: Limits,
     emit: Callable[[Cells], None],
 ) -> SheetNotes:
     """Parse the sheet in `part`, calling `emit` with every row that has cells."""
-    epoch = _EPOCH_1904 if epoch_1904 else _EPOCH_1900
-    reader = _Reader(strings, date_styles, epoch, limits, emit)
+    reader = _Reader(context, limits, emit)
     try:
         package.parse(part, reader.start, reader.end, reader.text)
     except (ValueError, IndexError, OverflowError) as error:

@@ -24,8 +24,8 @@ CELL_CHARS_MAX = 32_767
 """The three limits of the format, as its programs enforce them."""
 
 _EXACT_BOUND = 2**53
-_EPOCH = dt.datetime(1899, 12, 30)
-_FIRST_DATE = dt.datetime(1900, 3, 1)
+_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no zones
+_FIRST_DATE = dt.datetime(1900, 3, 1)  # noqa: DTZ001 - sheets know no zones
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -60,7 +60,7 @@ _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 class SheetWriter:
     """Writes frames as rows of one sheet into a sink that need not be seekable."""
 
-    def __init__(self, sink: Any) -> None:  # noqa: ANN401 - zipfile wants any object with write
+    def __init__(self, sink: Any) -> None:
         """Write the fixed parts and open the sheet."""
         self._zip = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED)
         for name, content in _PARTS.items():

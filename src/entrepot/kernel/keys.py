@@ -206,8 +206,8 @@ def _read_key_file(path: Path, *, private: bool) -> bytes:
         ) from None
     except OSError as error:
         raise StorageError(f"key file cannot be read ({error.strerror})", value=path) from error
-    with os.fdopen(descriptor, "rb") as handle:
-        status = os.fstat(handle.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise InvalidInput("key file is not a regular file", value=path)
         if private and status.st_mode & 0o077:
@@ -218,7 +218,9 @@ def _read_key_file(path: Path, *, private: bool) -> bytes:
             )
         if status.st_size > KEY_FILE_MAX_BYTES:
             raise InvalidInput("file is too large to be a key", value=path)
-        return handle.read()
+        return os.read(descriptor, KEY_FILE_MAX_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _wrap(secret: Ed25519PrivateKey | MLDSA44PrivateKey) -> PrivateKey:

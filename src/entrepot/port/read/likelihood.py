@@ -46,10 +46,14 @@ _PUNCTUATION_EAST = frozenset(
     "，。、：；！？（）「」『』【】《》“”‘’…—・ー～　〇々０１２３４５６７８９－·"
 )
 _ACCENT_RUN_BITS = 10.0
+_MARKED_BITS = 8.0
+_MIXED_WORD_BITS = 8.0
+_HALF_KANA_START_BITS = 8.0
 _LONE_IDEOGRAPH_BITS = 8.0
 _ACCENT_RUN = re.compile(r"[^\x00-\x7f\W\d_]{2,}")
 _AFTER_LETTER_UPPER = re.compile(r"(?<=[a-z])[À-ÞĄĆĘŁŃŚŹŻŠŽŒ]")
 _LONE_IDEOGRAPH = re.compile(r"(?<=[A-Za-z])[⺀-\ud7ff豈-\ufaff](?=[A-Za-z])")
+_MIXED_WORD = re.compile(r"(?<=[A-Za-z])[Ѐ-ӿ]|[Ѐ-ӿ](?=[A-Za-z])")
 _MARK_IN_WORD = re.compile(r"(?<=[A-Za-z])[^\w\s\x00-\x7f’´·](?=[A-Za-z])")
 _HALF_KANA_RUN = re.compile(r"[ｦ-ﾟ]+")
 
@@ -73,15 +77,13 @@ def _context_bits(text: str, codec: str) -> float:
         bits += sum(
             (len(run) - 1) * _ACCENT_RUN_BITS for run in _ACCENT_RUN.findall(text)
         ) + _ACCENT_RUN_BITS * len(_AFTER_LETTER_UPPER.findall(text))
-    elif codec != "cp1251":
+    elif codec == "cp1251":
+        bits += _MIXED_WORD_BITS * len(_MIXED_WORD.findall(text))
+    else:
         bits += _LONE_IDEOGRAPH_BITS * len(_LONE_IDEOGRAPH.findall(text))
     if codec == "cp932":
         bits += _HALF_KANA_START_BITS * len(_HALF_KANA_RUN.findall(text))
     return bits
-
-
-_MARKED_BITS = 8.0
-_HALF_KANA_START_BITS = 8.0
 
 
 def _level(char: str, codec: str) -> int:

@@ -36,8 +36,12 @@ def open_dataset(
     `UnreadableData` (what, value, remedy) for everything that is no readable dataset.
     """
     source = Source(Path(path), limits, on_progress)
-    kind = sniff_format(source)
-    found, tables = _OPENERS[kind](source)
+    try:
+        kind = sniff_format(source)
+        found, tables = _OPENERS[kind](source)
+    except BaseException:
+        source.close()
+        raise
 
     def report() -> FileReport:
         return _report(source, kind, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import polars as pl
@@ -26,10 +27,10 @@ _BUFFER_BYTES = 1 * MIB
 
 def open_parquet(source: Source) -> tuple[Found, list[Table]]:
     """Return what a Parquet file is, and its one table."""
-    file = _open(source)
-    metadata = file.metadata
-    _check_expansion(source, metadata)
-    layout = _to_frame(file.schema_arrow.empty_table())
+    with _opened(source) as file:
+        metadata = file.metadata
+        _check_expansion(source, metadata)
+        layout = _to_frame(file.schema_arrow.empty_table())
     leaves = [
         (path, label, name)
         for name, kind in layout.schema.items()
@@ -48,46 +49,46 @@ def open_parquet(source: Source) -> tuple[Found, list[Table]]:
     return found, [Table("", columns, frames, rows_estimate=metadata.num_rows)]
 
 
-def _open(source: Source) -> pa.parquet.ParquetFile:
-    try:
-        return pa.parquet.ParquetFile(
-            source.seekable(),
-            buffer_size=_BUFFER_BYTES,
-            thrift_string_size_limit=_THRIFT_BYTES,
-            thrift_container_size_limit=_THRIFT_BYTES,
-            page_checksum_verification=True,
-        )
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(str(error), "footer") from None
+@contextmanager
+def _opened(source: Source) -> Iterator[pa.parquet.ParquetFile]:
+    """Open the file for one pass and close it after."""
+    with source.seekable() as handle:
+        try:
+            file = pa.parquet.ParquetFile(
+                handle,
+                buffer_size=_BUFFER_BYTES,
+                thrift_string_size_limit=_THRIFT_BYTES,
+                thrift_container_size_limit=_THRIFT_BYTES,
+                page_checksum_verification=True,
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(str(error), "footer") from None
+        yield file
 
 
 def _frames(source: Source, names: list[str], rows: int) -> Iterator[pl.DataFrame]:
-    file = _open(source)
-    total = max(file.metadata.num_rows, 1)
-    row_bytes = (
-        sum(
-            file.metadata.row_group(index).total_byte_size
-            for index in range(file.metadata.num_row_groups)
-        )
-        // total
-    )
-    rows = max(1, min(rows, _BATCH_BYTES // max(row_bytes, 1)))
-    done = 0
-    try:
-        for batch in file.iter_batches(batch_size=rows):
-            frame = _to_frame(pa.Table.from_batches([batch]))
-            leaves = [leaf for series in frame for leaf in flatten(series, series.name)]
-            yield pl.DataFrame(
-                [leaf.rename(name) for name, leaf in zip(names, leaves, strict=True)]
-            )
-            done += batch.num_rows
-            if source.on_progress is not None:
-                source.on_progress(source.size_bytes * done // total, source.size_bytes)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(str(error), f"data after row {done}") from None
-    finally:
-        file.close()
+    with _opened(source) as file:
+        done, total = 0, max(file.metadata.num_rows, 1)
+        rows = max(1, min(rows, _BATCH_BYTES // max(_bytes_per_row(file.metadata), 1)))
+        try:
+            for batch in file.iter_batches(batch_size=rows):
+                frame = _to_frame(pa.Table.from_batches([batch]))
+                leaves = [leaf for series in frame for leaf in flatten(series, series.name)]
+                yield pl.DataFrame(
+                    [leaf.rename(name) for name, leaf in zip(names, leaves, strict=True)]
+                )
+                done += batch.num_rows
+                if source.on_progress is not None:
+                    source.on_progress(source.size_bytes * done // total, source.size_bytes)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(str(error), f"data after row {done}") from None
     source.check_unchanged()
+
+
+def _bytes_per_row(metadata: pa.parquet.FileMetaData) -> int:
+    groups = range(metadata.num_row_groups)
+    size = sum(metadata.row_group(index).total_byte_size for index in groups)
+    return size // max(metadata.num_rows, 1)
 
 
 def _to_frame(table: pa.Table) -> pl.DataFrame:

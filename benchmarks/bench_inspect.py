@@ -112,7 +112,13 @@ def run(*, big_bytes: int = 0) -> list[Figure]:
     ]
     for name, python, script, arguments in [
         ("Presidio, patterns only", PEERS, "presidio.py", [str(path), str(PEER_ROWS)]),
-        ("DataProfiler, labels only", PROFILER, "dataprofiler_labels.py", [str(path)]),
+        ("DataProfiler, labels, its own sample", PROFILER, "dataprofiler_labels.py", [str(path)]),
+        (
+            "DataProfiler, labels, every cell",
+            PROFILER,
+            "dataprofiler_labels.py",
+            [str(path), str(PEER_ROWS)],
+        ),
     ]:
         result = peer(python, script, *arguments)
         if "error" in result:

@@ -92,11 +92,31 @@ def test_the_same_graph_differs_between_the_two_regimes() -> None:
 def test_the_proof_names_every_holding_seeds_first() -> None:
     found = covered_parties({"B": {"A": 60, "S": 30}, "A": {"S": 40}}, ["S", "T"], DSP)
     proof = found.proof("B")
-    assert proof[0] == "A: not covered itself; 40 % of it counts"
-    assert proof[1] == "S: covered in its own right"
+    assert proof[0] == "S: covered in its own right"
+    assert proof[1] == "A: not covered itself, 40 % counts (S 40 %)"
     assert proof[2].startswith("B: 54 % in aggregate, at least 50 % (A 60 % counting 24 %, S 30 %)")
     assert found.proof("A") == []
     assert found.proof("unheard-of") == []
+
+
+def test_a_proof_through_a_carrier_reaches_its_seed() -> None:
+    found = covered_parties({"B": {"A": 100}, "A": {"M": 100}, "M": {"S": 49, "T": 1}}, "ST", DSP)
+    assert found.proof("B")[:2] == ["S: covered in its own right", "T: covered in its own right"]
+    low = covered_parties({"B": {"A": 100, "S": 0}, "A": {"S": 49}}, ["S"], PADFA)
+    assert [line.split(":")[0] for line in low.proof("B")] == ["S", "A", "B"]
+
+
+def test_an_immune_party_is_not_covered_but_looked_through() -> None:
+    stakes = {"US Inc": {"S": 80}, "GmbH": {"US Inc": 50}}
+    found = covered_parties(stakes, ["S"], DSP, immune=["US Inc"])
+    assert found.covered.keys() == {"S", "GmbH"}
+    assert found.shares_percent["US Inc"] == 80
+    assert found.proof("GmbH")[1].startswith("US Inc: never covered through ownership")
+    assert covered_parties(stakes, ["S", "US Inc"], DSP, immune=["US Inc"]).covered.keys() == {
+        "S",
+        "US Inc",
+        "GmbH",
+    }
 
 
 def test_seeds_stay_seeds_whoever_owns_them() -> None:

@@ -62,7 +62,8 @@ class CountedStake:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A covered party and why: `seed` (in its own right), `share` or `direction`."""
+    """A party and why: `seed` (covered in its own right), `share`, `direction`; or, not covered
+    itself, `carrier` (its holdings count in proportion) or `immune` (they count in full)."""
 
     entity: str
     ground: str
@@ -78,54 +79,66 @@ class Ownership:
     covered: dict[str, Covered]
     shares_percent: dict[str, Fraction]
     """Entity → share held by covered parties, directly or indirectly, in aggregate (0 to 100)."""
+    carriers: dict[str, Covered]
+    """Entities not covered themselves through which holdings count: ground `carrier`."""
 
     def proof(self, entity: str) -> list[str]:
         """Return the chain that covers `entity`, seeds first; empty when it is not covered.
 
         Each line names the holdings counted, so that it can be recomputed by hand.
         """
+        if entity not in self.covered:
+            return []
         needed: set[str] = set()
-        pending = [entity] if entity in self.covered else []
+        pending = [entity]
         while pending:
             name = pending.pop()
-            if name in needed:
-                continue
-            needed.add(name)
-            pending += [s.owner for s in self._grounds_of(name) if s.owner not in needed]
-        lines = [_say(self.covered[name], self.rule) for name in self.covered if name in needed]
-        carriers = sorted(needed - self.covered.keys())
-        return [self._say_carrier(name) for name in carriers] + lines if lines else lines
-
-    def _grounds_of(self, name: str) -> tuple[CountedStake, ...]:
-        return self.covered[name].because if name in self.covered else ()
-
-    def _say_carrier(self, name: str) -> str:
-        return f"{name}: not covered itself; {_show(self.shares_percent[name])} of it counts"
+            if name not in needed:
+                needed.add(name)
+                known = self.covered.get(name) or self.carriers[name]
+                pending += [stake.owner for stake in known.because]
+        seeds = [found for found in self.covered.values() if found.ground == "seed"]
+        others = [found for found in self.covered.values() if found.ground != "seed"]
+        carriers = list(self.carriers.values())
+        return [_say(f, self.rule) for f in [*seeds, *carriers, *others] if f.entity in needed]
 
 
 def covered_parties(
-    stakes: Mapping[str, Mapping[str, Percent]], seeds: Iterable[str], rule: OwnershipRule
+    stakes: Mapping[str, Mapping[str, Percent]],
+    seeds: Iterable[str],
+    rule: OwnershipRule,
+    *,
+    immune: Iterable[str] = (),
 ) -> Ownership:
     """Find everybody covered through ownership, with shares and proofs.
 
     `stakes` maps entity → owner → per cent held; owners need not be entities themselves. Shares
     that an entity holds in itself are left out and the others scaled to the rest. `seeds` are
-    covered in their own right. Shares are exact fractions; circles are solved, not iterated.
+    covered in their own right. `immune` parties are never covered through ownership (under the Data
+    Security Program: U.S. persons), but what they hold is still looked through. Shares are exact
+    fractions; circles are solved, not iterated.
     Raises InvalidInput for a share that is no number from 0 to 100, holdings of one entity above
     100 %, more than 100,000 entities, or a circle of more than 200.
     """
     holdings = _read(stakes)
-    fixpoint = _Fixpoint(holdings, frozenset(seeds), rule)
+    fixpoint = _Fixpoint(holdings, frozenset(seeds), frozenset(immune), rule)
     for circle in _owners_first(holdings):
         fixpoint.settle(circle)
-    return Ownership(rule, fixpoint.covered, fixpoint.shares)
+    return Ownership(rule, fixpoint.covered, fixpoint.shares, fixpoint.carriers())
 
 
 class _Fixpoint:
     """The growing sets while circles are settled, owners before what they own."""
 
-    def __init__(self, holdings: _Stakes, seeds: frozenset[str], rule: OwnershipRule) -> None:
+    def __init__(
+        self,
+        holdings: _Stakes,
+        seeds: frozenset[str],
+        immune: frozenset[str],
+        rule: OwnershipRule,
+    ) -> None:
         self.holdings = holdings
+        self.immune = immune - seeds
         self.rule = rule
         self.full = set(seeds)
         """Parties whose own holdings count in full."""
@@ -155,7 +168,8 @@ class _Fixpoint:
             self.full.add(name)
             grew = True
         by_share = share >= self.rule.threshold_percent
-        if name not in self.covered and (by_share or directed >= self.rule.majority_percent):
+        reached = by_share or directed >= self.rule.majority_percent
+        if reached and name not in self.covered and name not in self.immune:
             ground = "share" if by_share else "direction"
             self.covered[name] = Covered(name, ground, share, ())
             grew = True
@@ -163,6 +177,17 @@ class _Fixpoint:
             known = self.covered[name]
             self.covered[name] = Covered(name, known.ground, share, self._because(name, known))
         return grew
+
+    def carriers(self) -> dict[str, Covered]:
+        """Return the entities that are not covered and yet pass a share on."""
+        found = {}
+        for name, share in self.shares.items():
+            if share and name not in self.covered:
+                bare = Covered(name, "carrier", share, ())
+                because = self._because(name, bare)
+                ground = "immune" if name in self.full else "carrier"
+                found[name] = Covered(name, ground, share, because)
+        return found
 
     def _because(self, name: str, known: Covered) -> tuple[CountedStake, ...]:
         counted = []
@@ -358,6 +383,10 @@ def _say(found: Covered, rule: OwnershipRule) -> str:
         + ("" if s.counted_percent == s.percent else f" counting {_show(s.counted_percent)}")
         for s in found.because
     )
+    if found.ground == "carrier":
+        return f"{found.entity}: not covered itself, {_show(found.share_percent)} counts ({parts})"
+    if found.ground == "immune":
+        return f"{found.entity}: never covered through ownership, but looked through ({parts})"
     if found.ground == "direction":
         return (
             f"{found.entity}: directed by covered holders of at least "

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from entrepot import __version__
+from entrepot.law import Library
 from entrepot.port.detect import ColumnScanner, detectors, skipped
 from entrepot.port.detect.sketch import DistinctCounter
+from entrepot.port.facts import sensitivities as lists_of
 from entrepot.port.model import (
     Category,
     ColumnReport,
@@ -45,6 +48,22 @@ HELD_BYTES_MAX = 192 * 1024 * 1024
 
 Sensitivities = Mapping[str, Mapping[str, str]]
 """Regime → inspection category → the regime's own class."""
+
+
+def inspect_under(
+    library: Library, path: Path, *, as_of: date, progress: Progress | None = None
+) -> Inspection:
+    """Inspect the file at `path` with every loaded regime's list of sensitive data on a day."""
+    return inspect_dataset(
+        path,
+        sensitivities=lists_of(library, as_of, as_of),
+        country_names={
+            name.lower(): code
+            for code, names in library.jurisdictions.names.items()
+            for name in names
+        },
+        progress=progress,
+    )
 
 
 def inspect_dataset(

@@ -15,7 +15,7 @@ from rich.text import Text
 from entrepot.law import Library
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
-from entrepot.port.inspect import inspect_dataset
+from entrepot.port.inspect import inspect_under
 from entrepot.port.model import ColumnReport, FileReport, Inspection, TableReport, Verdict
 
 _MARK = {Verdict.FOUND: "●", Verdict.POSSIBLE: "○", Verdict.NOT_FOUND: "·"}
@@ -44,12 +44,7 @@ def command(file: Path, as_of: date | None, evidence: bool, as_json: bool) -> No
 def inspect_with_law(file: Path, library: Library, as_of: date) -> Inspection:
     """Inspect `file` with every loaded regime's sensitivity list of the day, showing progress."""
     with reading_bar(f"inspecting {file.name}") as progress:
-        return inspect_dataset(
-            file,
-            sensitivities=library.sensitivities(as_of, as_of),
-            country_names=library.jurisdictions.by_name(),
-            progress=progress,
-        )
+        return inspect_under(library, file, as_of=as_of, progress=progress)
 
 
 def rendered(inspection: Inspection, *, evidence: bool = False) -> RenderableType:

@@ -9,7 +9,6 @@ share of random values of that shape that would pass the validator.
 from __future__ import annotations
 
 
-
 from entrepot.port.detect.catalog_numbers import NUMBERS
 from entrepot.port.detect.identifiers import devices, finance
 from entrepot.port.detect.shapes import Detector

@@ -18,7 +18,9 @@ from entrepot.port.model import Category
 C = Category
 _STRENGTH = {"!": 4.5, "": 3.5, "?": 1.5}
 _PHRASE_MAX = 6
-_SPLIT_SUFFIXES = frozenset({"id", "nr", "no", "num", "tel", "dob", "zip", "url", "key", "ssn", "ip"})
+_SPLIT_SUFFIXES = frozenset(
+    {"id", "nr", "no", "num", "tel", "dob", "zip", "url", "key", "ssn", "ip"}
+)
 _CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7a3\u3005々ー"
 _TOKEN = re.compile(rf"[{_CJK}]+|[0-9]+|[^\W\d_{_CJK}]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -151,7 +153,7 @@ def _segment(run: str) -> list[str]:
 def _compound(token: str) -> list[str]:
     """Split a joined Latin token into two or three known words that cover all of it, or return []."""
     known = _dictionary().latin
-    for cut in range(len(token) - 2, 2, -1):
+    for cut in range(3, len(token) - 1):
         head, tail = token[:cut], token[cut:]
         if tail not in _SPLIT_SUFFIXES and (len(tail) < 4 or tail not in known):
             continue

@@ -7,43 +7,121 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
-from entrepot.port.detect.sketch import DistinctCounter, Sample
-from entrepot.port.model import Category, ColumnReport, Verdict
+from entrepot.port.detect import defects, prose
+from entrepot.port.detect.catalog import CATALOG, STRONG
+from entrepot.port.detect.context import apply_context, codes_without_header
+from entrepot.port.detect.headers import read_header
+from entrepot.port.detect.judge_header import header_lanes
+from entrepot.port.detect.judge_shapes import shape_lanes
+from entrepot.port.detect.judge_words import word_lanes
+from entrepot.port.detect.profile import Profile
+from entrepot.port.detect.shapes import measure
+from entrepot.port.detect.sketch import DistinctCounter, Sample, as_text
+from entrepot.port.detect.sweep import PLAN_SAMPLE, Sweep, plausible
+from entrepot.port.detect.verdict import Case, report
+from entrepot.port.model import Category, ColumnReport
 
 _EXACT_TOTAL = 8_000_000
 """Hashes kept over all columns of a table before distinct counts become estimates (64 MB)."""
 _EXACT_COLUMN = 1_000_000
+_SHORT_NUMBER = 10**6
+"""Whole numbers below this hold no identifier worth a full scan."""
 
 
 class _ColumnState:
-    """What is remembered of one column."""
+    """What is remembered of one column while its batches stream by."""
 
-    __slots__ = ("cells", "distinct", "nulls", "sample")
+    __slots__ = ("cells", "defects", "distinct", "numeric", "nulls", "sample", "sweep")
 
     def __init__(self, exact_limit: int) -> None:
         self.cells = 0
         self.nulls = 0
         self.distinct = DistinctCounter(exact_limit)
         self.sample = Sample()
+        self.sweep: Sweep | None = None
+        self.numeric = False
+        self.defects = defects.Watch()
 
     def feed(self, series: pl.Series) -> None:
+        """Take in one batch of the column."""
         self.cells += len(series)
-        present = series.drop_nulls()
+        present = series.drop_nulls() if series.null_count() else series
         if present.dtype == pl.String:
-            present = present.filter(present.str.len_bytes() > 0)
+            empty = present.str.len_bytes() == 0
+            present = present.filter(~empty) if empty.any() else present
+        elif not _hashable(present.dtype):
+            present = as_text(present)
         self.nulls += len(series) - len(present)
         if not len(present):
             return
+        self.defects.see(present)
         hashes = present.hash()
         unique = hashes.unique().to_numpy()
+        was_complete = self.sample.complete
+        before, counts = self.sample.values, self.sample.counts
         self.distinct.add(unique)
         self.sample.add(present, hashes, unique)
+        if not self.sample.complete and _worth_sweeping(present):
+            if self.sweep is None:
+                self.sweep = Sweep(self.sample.values)
+                if was_complete and len(before):
+                    self.sweep.run(before, counts)
+            self.sweep.run(as_text(present))
+
+    def profile(self, name: str, index: int, dtype: str) -> Profile:
+        """Sum the column up for the judges."""
+        values, counts = self.sample.values, self.sample.counts
+        cells = int(counts.sum())
+        detectors = plausible(values.head(PLAN_SAMPLE).to_list())
+        detectors = (
+            [*detectors, *(d for d in STRONG if d not in detectors)]
+            if self.sample.complete
+            else detectors
+        )
+        found = measure(values, detectors, counts)
+        exhaustive = self.sample.complete
+        contains: dict[Category, int] = {}
+        if self.sweep is not None:
+            scale = self.sweep.cells / max(cells, 1)
+            found = {n: m.scaled(scale) for n, m in found.items() if n not in self.sweep.counted}
+            found |= self.sweep.found
+            cells, exhaustive = self.sweep.cells, True
+            contains = dict(self.sweep.contains)
+        profile = Profile(
+            name=name, index=index, dtype=dtype, reading=read_header(name), cells=self.cells,
+            nulls=self.nulls, distinct=self.distinct.count(), sample=values, counts=counts,
+            matches=found, matched_cells=cells, exhaustive=exhaustive, contains=contains,
+        )  # fmt: skip
+        if self.sample.complete and (profile.mean_words >= 2.5 or profile.mean_length > 20):
+            profile.contains = prose.search(values, counts, names=profile.mean_words >= 5)
+        elif profile.mean_words >= 5:
+            titled = values.str.contains(prose.TITLED_NAME).to_numpy()
+            share = counts[titled].sum() / max(counts.sum(), 1)
+            if share > 0:
+                profile.contains[Category.PERSON_NAME] = int(share * cells)
+        profile.defects = self.defects.describe(profile)
+        return profile
+
+
+def _hashable(dtype: pl.DataType) -> bool:
+    return dtype.is_primitive_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.Binary)
+
+
+def _worth_sweeping(present: pl.Series) -> bool:
+    """Whether every cell must be read: text, or whole numbers long enough to identify."""
+    if present.dtype == pl.String:
+        return True
+    if present.dtype.is_integer():
+        low, high = present.min(), present.max()
+        return isinstance(low, int) and isinstance(high, int) and max(-low, high) >= _SHORT_NUMBER
+    return False
 
 
 class ColumnScanner:
     """Decides for every column of one table what it holds.
 
-    Feed every batch of the file, then finish once. Cells are not kept beyond a bounded sample.
+    Feed every batch of the file, then finish once. Cells are not kept beyond a bounded sample, and
+    reports carry masked shapes only.
     """
 
     def __init__(self, names: list[str], dtypes: list[str]) -> None:
@@ -60,37 +138,43 @@ class ColumnScanner:
             for _ in pool.map(lambda job: job[0].feed(job[1]), jobs):
                 pass
 
+    def cases(self) -> list[Case]:
+        """Return every column with its evidence, context included."""
+        cases: list[Case] = []
+        for index, (name, dtype, state) in enumerate(
+            zip(self._names, self._dtypes, self._states, strict=True)
+        ):
+            profile = state.profile(name, index, dtype)
+            lanes = [*header_lanes(profile), *shape_lanes(profile), *word_lanes(profile)]
+            cases.append(Case(profile, lanes))
+        kind = apply_context(cases)
+        codes_without_header(cases, kind)
+        return cases
+
     def finish(self) -> list[ColumnReport]:
         """Return one report per column, in table order; `sensitivity` is left empty."""
-        return [
-            ColumnReport(
-                name=name,
-                index=index,
-                dtype=dtype,
-                category=Category.NONE,
-                subtype="",
-                verdict=Verdict.NOT_FOUND,
-                confidence=0.0,
-                bound="",
-                lanes=[],
-                runner_up=None,
-                sensitivity={},
-                cells=state.cells,
-                nulls=state.nulls,
-                distinct=state.distinct.count(),
-                examples=[],
-            )
-            for index, (name, dtype, state) in enumerate(
-                zip(self._names, self._dtypes, self._states, strict=True)
-            )
-        ]
+        return [report(case) for case in self.cases()]
 
 
 def detectors() -> list[str]:
-    """Return the names of the detectors that run."""
-    return []
+    """Return the names of the detectors that run, shapes first, then the other lanes."""
+    lanes = (
+        "header-dictionary",
+        "names",
+        "organisations",
+        "places",
+        "attributes",
+        "prose",
+        "context",
+    )
+    return [*(d.name for d in CATALOG), *lanes]
 
 
 def skipped() -> dict[str, str]:
     """Return the detectors that cannot run here, each with the reason."""
-    return {}
+    return {
+        "free-text person names": "names in prose are found only beside a form of address; "
+        "no trained recogniser is shipped",
+        "cn-bank-card issuer": "issuer ranges are checked to two digits; no bank directory is shipped",
+        "important-data (China)": "cannot be told from values; declare it as a fact",
+    }

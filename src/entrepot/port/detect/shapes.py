@@ -55,6 +55,15 @@ class Match:
             max(self.distinct_passed, other.distinct_passed),
         )
 
+    def scaled(self, factor: float) -> Match:
+        """Return the counts of a sample, scaled up to `factor` times as many cells."""
+        return Match(
+            round(self.cells * factor),
+            round(self.passed * factor),
+            self.distinct,
+            self.distinct_passed,
+        )
+
 
 Matches = dict[str, Match]
 

@@ -76,9 +76,7 @@ class Sample:
         self.complete = True
         """True while every distinct value seen is in the sample."""
 
-    def add(
-        self, values: pl.Series, hashes: pl.Series, distinct: NDArray[np.uint64]
-    ) -> None:
+    def add(self, values: pl.Series, hashes: pl.Series, distinct: NDArray[np.uint64]) -> None:
         """Take in one batch: non-null `values`, their `hashes`, and the `distinct` hashes."""
         ceiling = self._ceiling(distinct)
         if ceiling is not None:

@@ -6,7 +6,9 @@ import unicodedata
 from functools import lru_cache
 from importlib import resources
 
-_LATIN_EXTRA = str.maketrans({"ß": "ss", "ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
+_LATIN_EXTRA = str.maketrans(
+    {"ß": "ss", "ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"}
+)
 
 
 def fold(text: str) -> str:

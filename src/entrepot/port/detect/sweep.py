@@ -1,0 +1,117 @@
+"""The full scan: count chosen shapes in every cell, and notice strong ones nobody expected.
+
+Which detectors are counted in full is chosen from the sample when a column first has more distinct
+values than the sample holds; until then the sample is the whole column and nothing need be swept.
+Every later cell passes one cheap pattern (`catalog.STRAY`), so an identifier that first appears in
+the last row of a column judged empty of them is still seen.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from entrepot.port.detect import prose
+from entrepot.port.detect.catalog import BY_NAME, CATALOG, STRAY, STRONG
+from entrepot.port.detect.shapes import (
+    Detector,
+    Match,
+    Matches,
+    ascii_classes,
+    checksum_weight,
+    measure,
+)
+from entrepot.port.model import Category
+
+PLAN_SAMPLE = 160
+"""Sampled values on which every detector is tried."""
+_PLAN_MAX = 8
+_STRAY = ascii_classes(STRAY)
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for script, span in (("Han", "\u3400-\u9fff"), ("Hangul", "\uac00-\ud7a3"), ("L", r"\w")):
+        pattern = pattern.replace(rf"\p{{{script}}}", span)
+    return re.compile(pattern)
+
+
+def plausible(values: list[str]) -> list[Detector]:
+    """Return the detectors whose shape at least one of `values` has (an over-estimate)."""
+    return [d for d in CATALOG if any(map(_compiled(d.anchored).match, values))]
+
+
+def choose(values: pl.Series) -> list[Detector]:
+    """Return the detectors worth counting in every cell, from a sample of distinct values."""
+    head = values.head(PLAN_SAMPLE * 4)
+    found = measure(head, plausible(head.head(PLAN_SAMPLE).to_list()))
+    scored: list[tuple[float, Detector]] = []
+    for name, match in found.items():
+        detector = BY_NAME[name]
+        share = match.distinct / len(head)
+        gain = detector.weight + max(0.0, checksum_weight(match, detector.chance))
+        if detector.category is not Category.NONE and share >= 0.02 and gain > 1.0:
+            scored.append((gain * share, detector))
+    scored.sort(key=lambda pair: -pair[0])
+    return [detector for _, detector in scored[:_PLAN_MAX]]
+
+
+class Sweep:
+    """Running counts of shapes over all cells of one column."""
+
+    __slots__ = ("_planned", "cells", "contains", "counted", "found")
+
+    def __init__(self, sample: pl.Series) -> None:
+        """Choose what to count from the `sample` of distinct values."""
+        self._planned = choose(sample)
+        self.counted = frozenset(d.name for d in self._planned)
+        self.found: Matches = {}
+        self.contains: dict[Category, int] = {}
+        self.cells = 0
+
+    def run(self, values: pl.Series, counts: NDArray[np.int64] | None = None) -> None:
+        """Add one batch of non-empty text cells, or of distinct values with their `counts`."""
+        self.cells += len(values) if counts is None else int(counts.sum())
+        rest = np.ones(len(values), np.bool_)
+        for detector in self._planned:
+            shape = values.str.contains(detector.anchored)
+            mask = shape.to_numpy().copy()
+            if not mask.any():
+                continue
+            chosen = values if mask.all() else values.filter(shape)
+            passed = mask.copy()
+            if detector.check is not None:
+                passed[mask] = detector.check(chosen.str.strip_chars())
+            rest &= ~mask
+            self._count(detector.name, mask, passed, counts)
+        self._strays(values, rest, counts)
+
+    def _count(
+        self, name: str, mask: NDArray[np.bool_], passed: NDArray[np.bool_],
+        counts: NDArray[np.int64] | None,
+    ) -> None:  # fmt: skip
+        shaped, good = int(mask.sum()), int(passed.sum())
+        cells = shaped if counts is None else int(counts[mask].sum())
+        sound = good if counts is None else int(counts[passed].sum())
+        self.found[name] = self.found.get(name, Match()) + Match(cells, sound, shaped, good)
+
+    def _strays(
+        self, values: pl.Series, rest: NDArray[np.bool_], counts: NDArray[np.int64] | None
+    ) -> None:
+        if not rest.any():
+            return
+        left = values if rest.all() else values.filter(pl.Series(rest))
+        hits = left.str.contains(_STRAY)
+        if not hits.any():
+            return
+        left_counts = None if counts is None else counts[rest][hits.to_numpy()]
+        suspects = left.filter(hits)
+        for name, match in measure(suspects, STRONG, left_counts).items():
+            if match.passed and name not in self.counted:
+                self.found[name] = self.found.get(name, Match()) + match
+        for category, cells in prose.search(suspects, left_counts).items():
+            self.contains[category] = self.contains.get(category, 0) + cells

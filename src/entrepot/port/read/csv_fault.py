@@ -11,6 +11,8 @@ import csv
 import io
 from collections.abc import Iterator
 
+import polars as pl
+
 from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read.dialect import Dialect
 from entrepot.port.read.source import READ_BYTES, Source
@@ -139,6 +141,15 @@ def _oversized(dialect: Dialect, fields: list[str], row: int, limit: int) -> Unr
     position = sizes.index(max(sizes))
     header = dialect.header[position] if dialect.header else f"col_{position + 1}"
     return _too_large(f"row {row}, column {header}", limit)
+
+
+def check_cells(frame: pl.DataFrame, rows_before: int, limit: int) -> None:
+    """Raise `UnreadableData` for the first cell of text over `limit` bytes."""
+    for series in frame:
+        sizes = series.str.len_bytes()
+        if ((largest := sizes.max()) or 0) > limit:  # type: ignore[operator]
+            row = rows_before + (sizes == largest).arg_max() + 1  # type: ignore[operator]
+            raise _too_large(f"row {row}, column {series.name}", limit)
 
 
 def _too_large(where: str, limit: int) -> UnreadableData:

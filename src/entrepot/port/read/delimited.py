@@ -18,7 +18,7 @@ import pyarrow.csv
 
 from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read.bridges import arrow_file, frame_from
-from entrepot.port.read.csv_fault import find_fault, ragged, text_lines
+from entrepot.port.read.csv_fault import check_cells, find_fault, ragged, text_lines
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.dialect import Dialect, detect_dialect
 from entrepot.port.read.found import Found
@@ -117,8 +117,11 @@ def _fast_frames(source: Source, layout: Layout, rows: int) -> Iterator[pl.DataF
     while True:
         try:
             for batch in _arrow_batches(source, layout, block_bytes, rows, skip=delivered):
+                frame = frame_from(batch)
+                if block_bytes > source.limits.cell_bytes:
+                    check_cells(frame, delivered, source.limits.cell_bytes)
                 delivered += batch.num_rows
-                yield frame_from(batch)
+                yield frame
         except pa.ArrowException as error:
             larger = 2 * source.limits.cell_bytes
             if "straddling" not in str(error) or block_bytes >= larger:
@@ -190,7 +193,11 @@ def _arrow_reader(
 
 def _after_header(source: Source, dialect: Dialect) -> Utf8Stream:
     stream = Utf8Stream(source)
-    stream.skip(dialect.data_offset_bytes)
+    try:
+        stream.skip(dialect.data_offset_bytes)
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.found import Found
-from entrepot.port.read.json_records import Block, json_blocks, syntax_error
+from entrepot.port.read.json_records import Block, json_blocks, syntax_error, too_long
 from entrepot.port.read.json_schema import (
     json_type,
     merge_types,
@@ -62,7 +62,7 @@ def _gather(source: Source) -> tuple[pl.Schema, int, list[str]]:
     mixed: dict[str, None] = {}
     rows = 0
     for block in json_blocks(source):
-        _check_depth(block, source.limits)
+        _check_lines(block, source.limits)
         kind, count = _block_type(block, source, mixed)
         merged = merge_types(merged, kind, "", mixed)
         rows += count
@@ -104,10 +104,12 @@ def _exact_type(block: Block, source: Source, mixed: dict[str, None]) -> tuple[p
     return merged, count
 
 
-def _check_depth(block: Block, limits: Limits) -> None:
-    """Refuse objects nested deeper than the limit before a recursive parser meets them."""
+def _check_lines(block: Block, limits: Limits) -> None:
+    """Refuse records that are too long, or nested so deeply that a recursive parser would fall."""
     limit = limits.nesting_depth
     for number, line in enumerate(block.lines.split(b"\n"), start=block.first_line):
+        if len(line) > limits.cell_bytes:
+            raise too_long(number, limits.cell_bytes)
         if line.count(b"{") + line.count(b"[") > limit and _depth(line) > limit:
             raise UnreadableData(
                 f"the object at line {number} is nested deeper than {limit} levels",

@@ -10,6 +10,7 @@ import zipfile
 from typing import IO
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.encoding import detect_encoding
 from entrepot.port.read.source import HEAD_BYTES, Source
 from entrepot.port.read.transcode import Utf8Stream
 
@@ -132,18 +133,16 @@ def _refuse_foreign(head: bytes) -> None:
 
 def _text_format(source: Source, head: bytes) -> str:
     """Tell JSON from delimited text, and text from anything else."""
+    encoding = detect_encoding(head, complete=len(head) < HEAD_BYTES)
+    if not encoding.codec.startswith("utf-") and _is_binary(head):
+        raise _binary(head)
     stream = Utf8Stream(source)
     try:
         sample = stream.read(HEAD_BYTES)
     finally:
         stream.close()
-    controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    if controls > _CONTROL_SHARE_MAX * len(sample):
-        raise UnreadableData(
-            "the file is binary and in no format read here",
-            value=f"starts with bytes {head[:8].hex(' ')}",
-            remedy="save it as CSV, JSONL, Parquet, Avro or XLSX",
-        )
+    if _is_binary(sample):
+        raise _binary(head)
     start = sample.lstrip()[:200]
     if not start:
         raise UnreadableData("the file holds only blanks", remedy="check how it was exported")
@@ -154,3 +153,17 @@ def _text_format(source: Source, head: bytes) -> str:
             "the file is XML or HTML, not a dataset read here", remedy="export its table as CSV"
         )
     return "csv"
+
+
+def _is_binary(sample: bytes) -> bool:
+    """Say whether a sample has more control characters than text ever does."""
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls > _CONTROL_SHARE_MAX * len(sample)
+
+
+def _binary(head: bytes) -> UnreadableData:
+    return UnreadableData(
+        "the file is binary and in no format read here",
+        value=f"starts with bytes {head[:8].hex(' ')}",
+        remedy="save it as CSV, JSONL, Parquet, Avro or XLSX",
+    )

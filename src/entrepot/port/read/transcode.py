@@ -29,7 +29,11 @@ class Utf8Stream:
         self._source = source
         self._unread = b""
         self._inner: ByteStream = source.stream()
-        self._pending = read_exactly(self._inner, HEAD_BYTES)
+        try:
+            self._pending = read_exactly(self._inner, HEAD_BYTES)
+        except BaseException:
+            self._inner.close()
+            raise
         self._offset = 0
         self._decoder: codecs.IncrementalDecoder | None = None
         self.closed = False

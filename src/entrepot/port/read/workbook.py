@@ -163,7 +163,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         book = read_book(package, limits.sheets)
         strings, phonetic = read_shared_strings(package, limits.shared_strings_bytes)
         metadata, warnings = read_passengers(package, book)
-        filled = _fill(package, book, strings, limits)
+        filled = _fill(package, book, strings, source)
     if phonetic:
         warnings.append(f"{phonetic} phonetic guides of names or words are not examined")
     tables: list[Table] = []
@@ -171,7 +171,6 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         prefix = f"{one.sheet.name}!" if len(filled) > 1 else ""
         first = sum(len(table.columns) for table in tables)
         tables.append(_table(one, prefix, first, limits, warnings))
-        source.closers.append(one.spill.close)
     held = {one.sheet.name for one in filled}
     parts = [
         sheet.name + _STATES.get(sheet.state, "") + ("" if sheet.name in held else " (no cells)")
@@ -183,7 +182,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
     return Found(parts=parts, metadata=metadata, warnings=warnings), tables
 
 
-def _fill(package: Package, book: Book, strings: list[str], limits: Limits) -> list[_Filled]:
+def _fill(package: Package, book: Book, strings: list[str], source: Source) -> list[_Filled]:
     """Parse every worksheet; those without cells are left out."""
     context = SheetContext(strings, read_date_styles(package), book.epoch_1904)
     filled = []
@@ -191,17 +190,16 @@ def _fill(package: Package, book: Book, strings: list[str], limits: Limits) -> l
         if not sheet.is_table:
             continue
         spill = _Spill()
+        source.closers.append(spill.close)
         notes = read_sheet(
             package,
             sheet.part,
             context=context,
-            limits=limits,
+            limits=source.limits,
             emit=spill.take,
         )
         if spill.first:
             filled.append(_Filled(sheet, spill, notes))
-        else:
-            spill.close()
     return filled
 
 

@@ -25,24 +25,53 @@ PYTHON_MIN = (3, 11)
 def main(locks: list[str]) -> None:
     """Install every lock given, skipping those whose stamp is fresh."""
     if sys.version_info < PYTHON_MIN:
-        sys.exit(f"error: Python {sys.version.split()[0]} is too old\n  → use 3.11 or newer: make PYTHON=python3.12 …")
+        sys.exit(
+            f"error: Python {sys.version.split()[0]} is too old\n  → use 3.11 or newer: make PYTHON=python3.12 …"
+        )
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists():
         print("· making .venv", flush=True)
-        venv.EnvBuilder(with_pip=False, symlinks=True, clear=ENVIRONMENT.exists()).create(ENVIRONMENT)
+        venv.EnvBuilder(with_pip=False, symlinks=True, clear=ENVIRONMENT.exists()).create(
+            ENVIRONMENT
+        )
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode != 0:
         if hashlib.sha256(PIP_WHEEL.read_bytes()).hexdigest() != PIP_SHA256:
-            sys.exit(f"error: {PIP_WHEEL.name} is not the file it should be\n  → check it out again")
+            sys.exit(
+                f"error: {PIP_WHEEL.name} is not the file it should be\n  → check it out again"
+            )
         run([str(python), f"{PIP_WHEEL}/pip", "install", "--quiet", "--no-index", str(PIP_WHEEL)])
     for lock in locks:
         stamp = ENVIRONMENT / f"{Path(lock).stem}.installed"
-        digest = hashlib.sha256((ROOT / lock).read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+        digest = hashlib.sha256(
+            (ROOT / lock).read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+        ).hexdigest()
         if stamp.exists() and stamp.read_text() == digest:
             continue
         print(f"· installing what {lock} names (once)", flush=True)
-        run([*pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / lock)])
-        run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        run(
+            [
+                *pip,
+                "install",
+                "--quiet",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+                "-r",
+                str(ROOT / lock),
+            ]
+        )
+        run(
+            [
+                *pip,
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--no-build-isolation",
+                "--editable",
+                str(ROOT),
+            ]
+        )
         stamp.write_text(digest)
 
 
@@ -51,7 +80,9 @@ def run(command: list[str]) -> None:
     environment = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"}
     code = subprocess.run(command, env=environment, check=False).returncode
     if code != 0:
-        sys.exit(f"error: this command failed: {' '.join(command[:6])} …\n  → read its message above; is the package index reachable?")
+        sys.exit(
+            f"error: this command failed: {' '.join(command[:6])} …\n  → read its message above; is the package index reachable?"
+        )
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import polars as pl
 from entrepot.port.detect.sketch import DistinctCounter
 from entrepot.port.model import Category, ColumnReport, Residence, Verdict
 
-PERSONS_MAX = 500_000
+PERSONS_MAX = 100_000
 """Person keys kept per jurisdiction before its count becomes an estimate (about 1 %)."""
-JURISDICTIONS_MAX = 40
+JURISDICTIONS_MAX = 250
 """Jurisdictions counted one by one; the rarest beyond that are left out and said so."""
 
 _COUNTRY_HEADER = frozenset(

@@ -99,25 +99,29 @@ def is_about_persons(columns: list[ColumnReport]) -> bool:
 
 def person_key(columns: list[ColumnReport]) -> PersonKey:
     """Choose the key: the strongest identifier filled in nearly every row, or name and birth."""
-    for verdicts in ({Verdict.FOUND}, {Verdict.FOUND, Verdict.POSSIBLE}):
-        for category in _KEY_ORDER:
-            fit = [
-                c
-                for c in columns
-                if c.category == category
-                and c.verdict in verdicts
-                and c.cells
-                and (c.cells - c.nulls) / c.cells >= KEY_COVERAGE_MIN
-            ]
-            if fit:
-                best = max(fit, key=lambda c: c.distinct)
-                return PersonKey([best.name], f"distinct values of {best.name} ({category})")
+    for category in _KEY_ORDER:
+        fit = [c for c in columns if c.category == category and _tells_apart(c)]
+        if fit:
+            best = max(fit, key=lambda c: c.distinct)
+            return PersonKey([best.name], f"distinct values of {best.name} ({category})")
     names = [c.name for c in columns if c.category == Category.PERSON_NAME]
     births = [c.name for c in columns if c.category == Category.DATE_OF_BIRTH]
     if names and births:
         together = [*names[:3], births[0]]
         return PersonKey(together, f"distinct combinations of {', '.join(together)}")
     return PersonKey([], "no identifier tells persons apart: every row counts as one person")
+
+
+def _tells_apart(column: ColumnReport) -> bool:
+    """Say whether an identifier can be the key: filled nearly everywhere, and surely one.
+
+    A merely possible identifier that repeats much (an agent, a branch) would count too few persons.
+    """
+    if not column.cells or (column.cells - column.nulls) / column.cells < KEY_COVERAGE_MIN:
+        return False
+    if column.verdict == Verdict.FOUND:
+        return True
+    return column.verdict == Verdict.POSSIBLE and column.distinct >= column.cells / 2
 
 
 def quasi_identifiers(columns: list[ColumnReport]) -> list[str]:

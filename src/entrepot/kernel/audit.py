@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from entrepot.kernel.acts import verify_act
 from entrepot.kernel.checkpoint import Checkpoint, LogKeys, verify_checkpoint
 from entrepot.kernel.decisions import effects_of
-from entrepot.kernel.errors import Error, NotFound, VerificationError
+from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationError
 from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys, party_keys
 from entrepot.kernel.institution import Institution, Record, kinds_by_name
 from entrepot.kernel.keys import load_public_key
@@ -36,7 +37,7 @@ from entrepot.kernel.record import (
     decode_ruling,
     open_sealed,
 )
-from entrepot.kernel.store import JOURNAL, KERNEL_TABLES, RECORDS, TREE, Store
+from entrepot.kernel.store import JOURNAL, KERNEL_TABLES, RECORDS, TREE, Store, StoreBusy
 from entrepot.kernel.tiles import WIDTH, Tile, TileTree, decode_bundle, encode_bundle, tile_at
 
 
@@ -70,22 +71,37 @@ def audit(home: Path, institutions: tuple[Institution, ...] = ()) -> list[Check]
     """
     if not (home / "store.sqlite").is_file():
         raise NotFound("there is no home of Entrepot here", value=home, remedy="name it by --home")
-    checks: list[Check] = []
-    store = Store.open(home / "store.sqlite")
+    try:
+        store = Store.open(home / "store.sqlite")
+    except StoreBusy:
+        raise
+    except StorageError as error:
+        unreadable = partial(_raise, error)
+        return _run([("store", unreadable), *((name, str) for name, _ in _STEPS[1:])])
     try:
         shared = _Audit(home, institutions, store)
-        for number, (name, step) in enumerate(_STEPS, start=1):
-            if checks and checks[-1].passed is not True:
-                checks.append(Check(number, name, None, "not run"))
-                continue
-            try:
-                checks.append(Check(number, name, True, step(shared)))
-            except Error as error:
-                detail = error.what if error.value is None else f"{error.what}: {error.value}"
-                checks.append(Check(number, name, False, detail))
+        return _run([(name, partial(step, shared)) for name, step in _STEPS])
     finally:
         store.close()
+
+
+def _run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[Check]:
+    """Run steps in order until one fails; those after it are reported as not run."""
+    checks: list[Check] = []
+    for number, (name, step) in enumerate(steps, start=1):
+        if checks and checks[-1].passed is not True:
+            checks.append(Check(number, name, None, "not run"))
+            continue
+        try:
+            checks.append(Check(number, name, True, step()))
+        except Error as error:
+            detail = error.what if error.value is None else f"{error.what}: {error.value}"
+            checks.append(Check(number, name, False, detail))
     return checks
+
+
+def _raise(error: Error) -> str:
+    raise error
 
 
 def _check_store(shared: _Audit) -> str:
@@ -298,13 +314,16 @@ def _compare_tables(
 ) -> str:
     tables = [table for item in institutions for table in item.tables.sorted_tables]
     known = {table.name for table in tables} | set(KERNEL_TABLES.tables)
-    strange = set(sa.inspect(stored).get_table_names()) - known
+    existing = set(sa.inspect(stored).get_table_names())
+    strange = existing - known
     if strange:
         raise VerificationError("table of no installed institution", value=min(strange))
     rows = 0
     for table in tables:
         query = sa.select(table).order_by(*table.primary_key.columns)
-        left, right = stored.execute(query).all(), rebuilt.execute(query).all()
+        # An institution that never opened this store has no tables in it, hence no rows.
+        left = stored.execute(query).all() if table.name in existing else []
+        right = rebuilt.execute(query).all()
         for found, expected in zip(left, right, strict=False):
             if tuple(found) != tuple(expected):
                 raise VerificationError("state differs from the records", value=table.name)

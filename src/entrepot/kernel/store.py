@@ -64,6 +64,10 @@ RECORDS: Final = sa.Table(
 )
 
 
+class StoreBusy(StorageError):
+    """Another process holds the writer's lock; nothing is wrong with the store."""
+
+
 @contextmanager
 def database_faults(where: Path | str) -> Iterator[None]:
     """Turn every database fault inside the block into a StorageError that says what to do."""
@@ -220,7 +224,7 @@ def _take_lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise StorageError(
+        raise StoreBusy(
             "another process is writing to this home",
             value=path.parent,
             remedy="wait until it ends, or choose another home with --home",

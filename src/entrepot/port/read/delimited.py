@@ -8,6 +8,7 @@ slower. Measured against Polars' own readers in `docs/design/004-readers.md`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from typing import Any, cast
@@ -90,7 +91,7 @@ def _sniff(stream: Utf8Stream, limits: Limits) -> Dialect:
     while True:
         sample += read_exactly(stream, wanted - len(sample))
         complete = len(sample) < wanted
-        text = sample.decode("utf-8", "surrogateescape" if complete else "ignore")
+        text = _decoded(sample, stream, complete=complete)
         dialect = detect_dialect(text, complete=complete)
         if complete or dialect.lines_before_data or _lines(text) > 1:
             return dialect
@@ -101,6 +102,13 @@ def _sniff(stream: Utf8Stream, limits: Limits) -> Dialect:
                 remedy="check that the file is a table of rows, one per line",
             )
         wanted *= 4
+
+
+def _decoded(sample: bytes, stream: Utf8Stream, *, complete: bool) -> str:
+    try:
+        return codecs.getincrementaldecoder("utf-8")("strict").decode(sample, final=complete)
+    except UnicodeDecodeError:
+        raise stream.undecodable_here() from None
 
 
 def _lines(text: str) -> int:

@@ -61,9 +61,12 @@ def _opened(source: Source) -> Iterator[pa.parquet.ParquetFile]:
                 thrift_container_size_limit=_THRIFT_BYTES,
                 page_checksum_verification=True,
             )
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(str(error), "footer") from None
-        yield file
+        try:
+            yield file
+        except UnicodeDecodeError as error:
+            raise _damaged(str(error), "a name in the footer") from None
 
 
 def _frames(source: Source, names: list[str], rows: int) -> Iterator[pl.DataFrame]:

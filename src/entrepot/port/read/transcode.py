@@ -108,7 +108,7 @@ class Utf8Stream:
                 self.encoding, offset, error.object[error.start : error.end]
             ) from None
         self._offset += len(chunk)
-        return text.encode("utf-8", "surrogatepass")
+        return text.encode()
 
 
 def undecodable(encoding: Encoding, offset: int, found: bytes) -> UnreadableData:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from entrepot.law.model import Assessment, DutyDue
+from entrepot.law.model import Assessment, DutyDue, HumanFinding
 from entrepot.port.plan.model import Burden
 
 WEEKS: Final = {
@@ -50,14 +50,29 @@ _COST_FROM = ((0, "none"), (1, "light"), (3, "moderate"), (8, "heavy"), (14, "ve
 
 
 def burden(assessment: Assessment, supposed_findings: int = 0) -> Burden:
-    """Count the duties of an assessment; `supposed_findings` were taken as made and are not yet."""
+    """Count the duties of an assessment; `supposed_findings` were taken as made and are not yet.
+
+    A duty that may not arise (state `possible`) is counted, but its weeks are not.
+    """
     before = [duty for duty in assessment.duties if is_open(duty) and duty.before_transfer]
     later = [duty for duty in assessment.duties if is_open(duty) and not duty.before_transfer]
-    findings = len(assessment.human) + supposed_findings
-    weeks = max((WEEKS.get(duty.code, _WEEKS_OTHERWISE) for duty in before), default=0)
+    findings = len(needed_findings(assessment)) + supposed_findings
+    sure = [duty for duty in before if duty.state != "possible"]
+    weeks = max((WEEKS.get(duty.code, _WEEKS_OTHERWISE) for duty in sure), default=0)
     weeks = max(weeks, 1 if findings else 0)
     cost = [name for least, name in _COST_FROM if weeks >= least][-1]
     return Burden(len(before), len(later), findings, weeks, cost)
+
+
+def needed_findings(assessment: Assessment) -> list[HumanFinding]:
+    """Return the findings without which the transfer cannot go on the route that was decided.
+
+    A finding that would only open a milder route is not among them.
+    """
+    if assessment.outcome == "NEEDS_HUMAN":
+        return assessment.human
+    duties = {duty.id for duty in assessment.duties if duty.human and is_open(duty)}
+    return [item for item in assessment.human if item.because.partition(":")[0] in duties]
 
 
 def is_open(duty: DutyDue) -> bool:

@@ -33,6 +33,8 @@ from entrepot.port.transform.tokens import TokenKey, ephemeral_key
 
 WAYS_MAX = 12
 CONFIRMED = "anonymity.confirmed"
+_OF_MASKING = ("mask", "anonymi", "pseudonymi", "de-identif", "encrypt")
+"""Readings of a rule that speak of such measures are quoted where a measure does not help."""
 _NEED_FINDING = frozenset({"anonymised", "aggregated"})
 
 Step = Callable[[str], None]
@@ -247,7 +249,8 @@ class _Planner:
         strict = [side for side in after.sides if side.outcome == after.outcome]
         hits = [hit for side in strict for hit in (side.rules or side.undecided)]
         notes = list(dict.fromkeys(note for hit in hits for note in hit.interpretations))
-        says = f"{state.title}: the answer stays {title_of(after.outcome)}. " + " ".join(
+        notes = [note for note in notes if any(word in note.lower() for word in _OF_MASKING)]
+        says = f"{state.title}: the answer stays the same ({title_of(after.outcome)}). " + " ".join(
             f"{hit.says} ({hit.citation.article})" for hit in hits[:2]
         )
         if notes:

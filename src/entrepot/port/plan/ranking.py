@@ -1,10 +1,11 @@
 """Which ways are worth showing, and in which order.
 
 A way is dominated when another asks no more, takes no more away and is strictly better somewhere.
-The order is lexicographic: how far the way is walked, how many findings it waits for, then what
-each layer of the law demands on it (rights first unless the constitution says otherwise), then the
-burden in duties, then the information lost. Where another order of layers would rank differently,
-the plan says so: choosing among lawful ways is policy, and policy should be visible.
+The order is lexicographic: how far the way is walked, how many findings about law it waits for,
+then what each layer of the law demands on it (rights first unless the constitution says otherwise;
+under rights it counts before all how exposed the persons stay), then the burden in duties, then the
+information lost. Where another order of layers would rank differently, the plan says so: choosing
+among lawful ways is policy, and policy should be visible.
 """
 
 from __future__ import annotations
@@ -44,15 +45,35 @@ def other_orders(ways: Sequence[Way], order: Sequence[str] = LAYERS) -> dict[str
 
 def _key(way: Way, order: Sequence[str]) -> Key:
     layers = way.assessment.layers
-    demands = [float(strictness(layers[layer])) if layer in layers else -1.0 for layer in order]
+    demands: list[float] = []
+    for layer in order:
+        if layer == "rights":
+            demands.append(float(_exposed(way)))
+        demands.append(float(strictness(layers[layer])) if layer in layers else -1.0)
     return (
         float(_STATUS[way.status]),
-        float(way.burden.findings),
+        float(_legal_findings(way)),
         *demands,
         float(way.burden.weeks),
         float(way.burden.before + way.burden.later),
         way.loss.loss,
     )
+
+
+def _exposed(way: Way) -> int:
+    """How exposed persons stay: 0 grouped or counted, 1 without sensitive data, 2 with it."""
+    if way.kind in ("anonymised", "aggregated"):
+        return 0
+    return 1 if way.facts.get("data.sensitive") is False else 2
+
+
+def _legal_findings(way: Way) -> int:
+    """Count what a person would have to find about the law or the purpose.
+
+    That data is anonymous is found on a measured risk, so it does not push a way back.
+    """
+    anonymity = any(item.fact == "anonymity.confirmed" for item in way.remaining)
+    return way.burden.findings - int(anonymity)
 
 
 def _dominates(better: Way, worse: Way) -> bool:

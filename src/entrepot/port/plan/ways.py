@@ -13,7 +13,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Assessment, RuleHit, Scalar
 from entrepot.port.facts import plain_value
 from entrepot.port.model import Inspection, RiskReport
-from entrepot.port.plan.burden import burden, is_open
+from entrepot.port.plan.burden import burden, is_open, needed_findings
 from entrepot.port.plan.model import FactValue, Reason, Remaining, Way
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import DataState, Shipment, projected
@@ -27,7 +27,6 @@ from entrepot.port.transform.model import (
     LossReport,
     SelectPersons,
     SuppressSmallClasses,
-    TransformPlan,
     describe,
 )
 from entrepot.port.transform.stream import prepare, stream
@@ -65,7 +64,7 @@ def measured(
     for frame in stream(prepared, source.batches):
         rows += frame.height
         if meter is None:
-            quasi = [n for n in _quasi(inspection, state) if n in frame.columns]
+            quasi = [n for n in released_quasi_identifiers(inspection, state) if n in frame.columns]
             sensitive = [
                 c.name for c in inspection.columns if c.sensitivity and c.name in frame.columns
             ]
@@ -164,7 +163,7 @@ def _remaining(
                 _cite(library, name),
             )
         )
-    for asked in assessment.human:
+    for asked in needed_findings(assessment):
         cite = asked.citation.article if asked.citation else ""
         left.append(
             Remaining("a named person", asked.question, asked.fact, "before transfer", cite)
@@ -190,7 +189,8 @@ def _warnings(state: DataState, found: Measured) -> list[str]:
     return notes
 
 
-def _quasi(inspection: Inspection, state: DataState) -> list[str]:
+def released_quasi_identifiers(inspection: Inspection, state: DataState) -> list[str]:
+    """Return the columns over which the risk of a state is measured."""
     for transform in state.transforms:
         if isinstance(transform, SuppressSmallClasses):
             return transform.columns
@@ -227,6 +227,3 @@ def _source(library: Library, name: str) -> str:
 
 def _cite(library: Library, name: str) -> str:
     return library.vocabulary[name].cite
-
-
-NO_TRANSFORMS = TransformPlan()

@@ -1,0 +1,65 @@
+"""What may be asked of the port: `clear-shipment`, whose body is the certificate itself.
+
+A request that cannot be granted is signed and sent all the same, without files, so that the refusal
+and its reasons are in the log: what was asked and refused is as much a part of the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+
+from entrepot.kernel.errors import InvalidInput
+from entrepot.port.clear.certificate import Certificate, from_body
+
+FILES_MAX: Final = 1_000
+TEXT_MAX: Final = 2_000
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+(/[^\x00-\x1f\x7f/\\]+)*")
+
+
+def shape(body: Mapping[object, object]) -> Certificate:
+    """Return the certificate in a body after checking its form (step 2). No I/O.
+
+    Raises `InvalidInput` for a malformed certificate, a name that leaves the folder, a hash that is
+    none, a negative count or a day that does not exist.
+    """
+    read = from_body(body)
+    if len(read.files) > FILES_MAX:
+        raise InvalidInput("too many files in one clearance", value=len(read.files))
+    for file in read.files:
+        _check_name(file.name)
+        if not _SHA256.fullmatch(file.sha256):
+            raise InvalidInput("hash of a file is not SHA-256 in hexadecimal", value=file.name)
+        if min(file.size_bytes, file.rows, file.columns) < 0:
+            raise InvalidInput("size of a file is negative", value=file.name)
+    if len({file.name for file in read.files}) != len(read.files):
+        raise InvalidInput("two files of the clearance have one name")
+    for name, count in read.counts.items():
+        if count < 0:
+            raise InvalidInput("a count of persons is negative", value=name)
+    for day in (read.flow.as_of, read.flow.known_at):
+        _check_day(day)
+    for text in (read.parties.exporter, read.parties.recipient, read.parties.purpose):
+        if not text.strip() or len(text) > TEXT_MAX:
+            raise InvalidInput(
+                "exporter, recipient and purpose must be named", value=text, remedy="use 1 to 2,000"
+                " characters"
+            )  # fmt: skip
+    return read
+
+
+def _check_name(name: str) -> None:
+    parts = name.split("/")
+    if not _NAME.fullmatch(name) or any(part in (".", "..") for part in parts):
+        raise InvalidInput("name of a file leaves the folder", value=name)
+
+
+def _check_day(day: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise InvalidInput("not a day of the calendar", value=day) from None

@@ -1,0 +1,339 @@
+"""Clear a shipment: refuse with reasons, or deliver a folder that proves itself.
+
+Steps: (1) the engine is asked on the facts after the way; a shipment that is not open is refused,
+and the refusal is logged; (2) the data is written beside the target under a hidden name, measured
+as it streams, and inspected again; (3) report and certificate are made; (4) the certificate is
+signed as a `clear-shipment` act and submitted; (5) the proof that it was logged is added; (6) the
+folder gets its name in one rename. Until (6) nothing is visible, and on any failure nothing is left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+
+from entrepot import __version__
+from entrepot.kernel import files
+from entrepot.kernel.acts import ActId, new_act_id, sign_act
+from entrepot.kernel.decisions import Granted, Reason
+from entrepot.kernel.errors import Conflict, InvalidInput
+from entrepot.kernel.home import Node, system_clock
+from entrepot.law.factset import FactSet
+from entrepot.law.model import Assessment
+from entrepot.port.clear.certificate import (
+    KIND,
+    as_body,
+    certificate,
+    clearance_id,
+    without_floats,
+)
+from entrepot.port.clear.codes import Code
+from entrepot.port.clear.delivery import Delivery, deliver
+from entrepot.port.clear.record import (
+    ClearanceRecord,
+    DataFile,
+    Evidence,
+    FactRelied,
+    Finding,
+    Parties,
+)
+from entrepot.port.clear.rules import not_open, shipment_counts, unsigned_findings
+from entrepot.port.clear.validity import triggers, validity
+from entrepot.port.facts import given_facts, plain_value
+from entrepot.port.plan.model import Plan, Way
+from entrepot.port.plan.source import TableSource
+from entrepot.port.plan.states import DataState, Shipment
+from entrepot.port.report import render
+from entrepot.port.transform.model import Tokenise
+from entrepot.port.transform.tokens import TokenKey, TokenKeys, ephemeral_key
+
+CERTIFICATE_FILE = "certificate.cose"
+INSPECTION_FILE, PLAN_FILE, REPORT_FILE = "inspection.json", "plan.json", "report.html"
+PROOF_FOLDER, DATA_FOLDER = "proof", "data"
+
+Step = Callable[[str], None]
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What is to be cleared: a shipment on one way of its plan, for whom, into which folder."""
+
+    goods: Shipment
+    plan: Plan
+    way: Way
+    source: TableSource
+    parties: Parties
+    out: Path
+    evidence: dict[str, str] = {}
+    """Fact or duty → what shows that it is met ("filing no. 2026-0117")."""
+
+    @property
+    def state(self) -> DataState:
+        """The state of the data that the way leads to."""
+        form = self.way.facts.get("data.form", "")
+        return DataState(
+            self.way.kind, self.way.title, self.way.transforms.transforms, str(form or "")
+        )
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """A granted clearance: its folder, its record, and its place in the log."""
+
+    folder: Path
+    record: ClearanceRecord
+    index: int
+
+
+class RefusedClearance(msgspec.Struct, frozen=True):
+    """A refusal: why, and where in the log it stands."""
+
+    id: str
+    reasons: list[Reason]
+    assessment: Assessment
+    index: int
+
+
+def clear(
+    order: Order,
+    node: Node,
+    *,
+    clock: Callable[[], int] = system_clock,
+    on_step: Step | None = None,
+) -> Cleared | RefusedClearance:
+    """Clear an order in an open node that knows the port (`port_institution`).
+
+    Raises `Conflict` when the target exists, `UnreadableData` when the source does not hold,
+    `StorageError` when the disk refuses; then nothing is left behind. A refusal is a value.
+    """
+    if order.out.exists() or order.out.is_symlink():
+        raise Conflict(
+            "the target of a clearance exists", value=order.out, remedy="name a new folder"
+        )
+    return _Clearing(order, node, clock, on_step or (lambda _name: None)).run()
+
+
+class _Clearing:
+    """What the steps of one clearance share."""
+
+    def __init__(self, order: Order, node: Node, clock: Callable[[], int], on_step: Step) -> None:
+        self.order, self.node, self.on_step = order, node, on_step
+        self.now = clock()
+        self.today = datetime.fromtimestamp(self.now, tz=UTC).date()
+        goods = order.goods
+        self.library, self.flow = goods.library, goods.flow
+        self.bound = self.library.bind(self.flow)
+        self.mapping: dict[str, object] = {
+            **goods.facts_in(order.state),
+            **order.way.choices,
+            "recipient.name": order.parties.recipient,
+        }
+        self.facts: FactSet = self.library.facts(self.mapping)
+        self.assessment = self.bound.assess(self.facts)
+        self.findings = findings_of(self.facts)
+        self.validity = validity(self.library, self.flow, self.assessment, self.facts)
+        self.act_id: ActId = new_act_id()
+
+    def run(self) -> Cleared | RefusedClearance:
+        self.on_step("asking the law")
+        if self.refusals():
+            return self.refused([])
+        partial = self.order.out.with_name(
+            f".{self.order.out.name}.{self.act_id.hex()[:12]}.partial"
+        )
+        try:
+            files.make_directories(partial / DATA_FOLDER)
+            return self.delivered(partial)
+        except OSError as error:
+            raise files.storage_error(error, self.order.out) from error
+        finally:
+            # After the rename there is nothing here any more.
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def refusals(self) -> list[Reason]:
+        return [
+            *not_open(self.assessment),
+            *unsigned_findings(self.assessment, self.facts, self.library),
+        ]
+
+    def delivered(self, partial: Path) -> Cleared | RefusedClearance:
+        self.on_step("writing the data")
+        delivery = deliver(
+            self.order.goods, self.order.state, self.order.source, partial / DATA_FOLDER, self.key()
+        )
+        if delivery.worse:
+            cite = "WP29 Opinion 05/2014; ISO/IEC 27559"
+            worse = [Reason(Code.WORSE_THAN_PLANNED, cite, text) for text in delivery.worse]
+            return self.refused(worse)
+        self.on_step("writing report and certificate")
+        record = self.record(delivery)
+        listed = list(record.files)
+        documents = {
+            INSPECTION_FILE: (msgspec.json.encode(record.inspection), "application/json"),
+            PLAN_FILE: (msgspec.json.encode(record.plan), "application/json"),
+            REPORT_FILE: (render(record).encode(), "text/html"),
+        }
+        for name, (content, media) in documents.items():
+            files.create_durable(partial / name, content)
+            listed.append(described(name, content, media))
+        act = self.signed(record, listed)
+        self.on_step("logging")
+        answer = self.node.sequencer.submit(act)
+        if not isinstance(answer.decision, Granted):
+            return RefusedClearance(
+                record.id, list(answer.decision.reasons), self.assessment, answer.index
+            )
+        files.create_durable(partial / CERTIFICATE_FILE, act)
+        self.node.export(answer.index, partial / PROOF_FOLDER)
+        self.publish(partial)
+        return Cleared(self.order.out, record, answer.index)
+
+    def publish(self, partial: Path) -> None:
+        files.sync_directory(partial)
+        if self.order.out.exists():
+            raise Conflict(
+                "the target of a clearance exists", value=self.order.out, remedy="name a new folder"
+            )
+        partial.rename(self.order.out)
+        files.sync_directory(self.order.out.parent)
+
+    def refused(self, more: list[Reason]) -> RefusedClearance:
+        """Log the request without files; the node refuses it with its own reasons."""
+        self.on_step("logging the refusal")
+        record = self.record(None)
+        answer = self.node.sequencer.submit(self.signed(record, []))
+        if isinstance(answer.decision, Granted):
+            raise InvalidInput("a request without data was granted", value=record.id)
+        law = [reason for reason in answer.decision.reasons if reason.code != Code.NO_FILES]
+        return RefusedClearance(record.id, [*more, *law], self.assessment, answer.index)
+
+    def key(self) -> TokenKey:
+        keys = TokenKeys(self.node.home / "tokens")
+        keys.destroy_expired(self.today)
+        if not any(isinstance(t, Tokenise) for t in self.order.way.transforms.transforms):
+            return ephemeral_key()
+        return keys.for_recipient(
+            self.order.parties.recipient,
+            self.order.parties.purpose,
+            made_on=self.today,
+            until=self.validity.valid_until,
+        )
+
+    def signed(self, record: ClearanceRecord, listed: list[DataFile]) -> bytes:
+        counts = shipment_counts(self.bound, self.facts, self.assessment)
+        body = as_body(certificate(record, listed, signed_facts(self.mapping), counts))
+        return sign_act(self.node.party, KIND, body, issued_at=self.now, act_id=self.act_id)
+
+    def record(self, delivery: Delivery | None) -> ClearanceRecord:
+        """Return the complete record; without a delivery that of a request that was refused."""
+        goods, way = self.order.goods, self.order.way
+        table = goods.inspection.table
+        return ClearanceRecord(
+            id=clearance_id(self.act_id),
+            cleared_at=datetime.fromtimestamp(self.now, tz=UTC),
+            parties=self.order.parties,
+            inspection=goods.inspection,
+            plan=self.order.plan,
+            way=way,
+            assessment=self.assessment,
+            facts=self.relied(),
+            findings=self.findings,
+            evidence=self.evidence(),
+            duties=self.assessment.duties,
+            risk_before=table.risk,
+            risk_after=delivery.risk if delivery else None,
+            loss=delivery.loss if delivery else way.loss,
+            rows_before=goods.inspection.rows,
+            rows_after=delivery.rows if delivery else 0,
+            persons_after=delivery.persons if delivery else 0,
+            files=delivery.files if delivery else [],
+            validity=self.validity,
+            triggers=triggers(self.bound, self.assessment, self.facts, self.findings),
+            log_origin=self.node.signer.origin,
+            log_key=self.node.signer.keys.text(),
+            exporter_key=self.node.party.kid.hex(),
+            entrepot=__version__,
+        )
+
+    def relied(self) -> list[FactRelied]:
+        goods = self.order.goods
+        given = given_facts(
+            goods.inspected, goods.declared, self.library, file=goods.inspection.file.name
+        )
+        found = []
+        for name, value in self.assessment.facts.items():
+            known = given.get(name)
+            if name in self.order.way.choices:
+                source, by = "choice", f"election of way {self.order.way.number}"
+            elif name in self.assessment.derived:
+                source, by = "derived", self.assessment.derived[name]
+            elif name in self.order.way.facts:
+                source, by = "inspection", "after the transforms of the way"
+            elif known is not None:
+                source, by = known.source, known.by
+                if known.against:
+                    by += f" (the inspection found {known.against})"
+            else:
+                source, by = "flow", "the shipment itself"
+            found.append(FactRelied(name, value, source, by))
+        return found
+
+    def evidence(self) -> list[Evidence]:
+        """Return, for every duty that counts as met, what was declared to meet it."""
+        found = []
+        for duty in self.assessment.duties:
+            if duty.state != "met":
+                continue
+            told = self.order.evidence.get(duty.id, "")
+            for name, text in self.order.evidence.items():
+                if name in duty.done_when.split():
+                    told = told or text
+            declared = f"declared: {duty.done_when}" if duty.done_when else "declared"
+            says = f"{told} ({declared})" if told else declared
+            found.append(Evidence(duty.id, says, self.order.parties.exporter, self.today))
+        return found
+
+
+def findings_of(facts: FactSet) -> list[Finding]:
+    """Return the findings of a set of facts that name their author."""
+    found = []
+    for name, finding in sorted(facts.findings.items()):
+        value = facts[name]
+        if value is not None and finding.on is not None:
+            found.append(
+                Finding(
+                    name,
+                    str(plain_value(value)),
+                    finding.by,
+                    finding.reasons,
+                    finding.on,
+                    finding.expires,
+                )
+            )
+    return found
+
+
+def signed_facts(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Return facts as they are signed: days as text, no floats, unknown ones left out."""
+    found: dict[str, object] = {}
+    for name, value in sorted(mapping.items()):
+        if value is None or value == "unknown":
+            continue
+        if isinstance(value, Mapping):
+            kept = {key: _plain(part) for key, part in value.items() if part is not None}
+            found[name] = kept
+        else:
+            found[name] = _plain(value)
+    return found
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else without_floats(plain_value(value))
+
+
+def described(name: str, content: bytes, media_type: str) -> DataFile:
+    """Return the entry of a finished document."""
+    return DataFile(name, len(content), hashlib.sha256(content).hexdigest(), media_type)

@@ -1,0 +1,272 @@
+"""What is allowed: a shipment is cleared when the law says `open`, asked again by the node itself.
+
+The certificate brings its facts; the node brings the law and its own counters. `decide` does not
+believe the outcome or the counts that the certificate states, it asks the engine (GDPR art 5(2) and
+PIPL art 55 put the burden of showing lawfulness on the exporter; the node is the second pair of
+eyes). Pure: the library is passed in, time is that of the request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from entrepot.kernel.decisions import Decision, Granted, Reason, Refused
+from entrepot.kernel.encoding import encode
+from entrepot.kernel.institution import Facts, Request
+from entrepot.law.assess import BoundLaw
+from entrepot.law.factset import FactSet
+from entrepot.law.library import Library
+from entrepot.law.model import Assessment, Side
+from entrepot.port.clear.certificate import Certificate, as_body, signed_routes
+from entrepot.port.clear.codes import Code
+from entrepot.port.clear.counters import COUNTERS, Counter
+from entrepot.port.clear.state import cleared_effect
+from entrepot.port.clear.views import known_counts, recipient_hash
+
+DAYS_APART_MAX = 1
+"""How far the day of the law may be from the node's own day: time zones differ by at most one."""
+REASONS_MAX = 24
+
+_GDPR_ACCOUNTABILITY = "GDPR art 5(2); PIPL art 55"
+_OWN_RULE = "Clearance rules of the port (docs/reference/certificate.md)"
+
+
+def facts(read: sa.Connection, request: Request[Certificate]) -> Facts:
+    """Read what the decision relies on: what this node has cleared already (step 3)."""
+    body = request.body
+    known = known_counts(
+        read,
+        request.issuer,
+        body.flow.origin,
+        decided_on(request),
+        recipient_hash(body.parties.recipient),
+    )
+    return Facts({"known_counts": dict(known)}, tuple(sorted(body.law.values())))
+
+
+def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:
+    """Grant when the engine itself says that nothing is left to do (step 4)."""
+    body = request.body
+    day = decided_on(request)
+    reasons = _stale(body, day)
+    factset = engine_facts(library, body.engine_facts)
+    flow = library.flow(
+        body.flow.origin,
+        body.flow.destination,
+        date.fromisoformat(body.flow.as_of),
+        date.fromisoformat(body.flow.known_at),
+    )
+    bound = library.bind(flow)
+    assessment = bound.assess(factset)
+    counts = shipment_counts(bound, factset, assessment)
+    reasons += not_open(assessment)
+    reasons += unsigned_findings(assessment, factset, library)
+    reasons += _differences(body, assessment, counts)
+    reasons += _below_record(factset, relied, counts)
+    if not body.files:
+        reasons.append(
+            Reason(Code.NO_FILES, _OWN_RULE, "No data was made ready for this clearance.")
+        )
+    if reasons:
+        return Refused(tuple(reasons[:REASONS_MAX]))
+    return Granted(
+        (
+            cleared_effect(
+                recipient=recipient_hash(body.parties.recipient),
+                flow=(body.flow.origin, body.flow.destination),
+                days=(day.isoformat(), body.validity.valid_until.isoformat()),
+                certificate=_digest(body),
+                counts=counts,
+            ),
+        )
+    )
+
+
+def decided_on(request: Request[Certificate]) -> date:
+    """Return the day of the decision, UTC."""
+    return datetime.fromtimestamp(request.decided_at, tz=UTC).date()
+
+
+def engine_facts(library: Library, plain: Mapping[str, object]) -> FactSet:
+    """Return signed facts as the engine reads them (numbers were signed as text)."""
+    mapping: dict[str, object] = {}
+    for name, value in plain.items():
+        number = name in library.vocabulary and library.vocabulary[name].type == "number"
+        mapping[name] = float(value) if number and isinstance(value, str) else value
+    return library.facts(mapping)
+
+
+def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -> dict[str, int]:
+    """Return what a shipment adds to the exporter's counters.
+
+    Nothing for a law under which it is no transfer or free; what is exempt counts only when the
+    exemption itself looks at the count (2024 Provisions art 5(1)(4), not 5(1)(1) to (3)).
+    """
+    values = bound.prepare(factset)
+    regimes = bound.library.content.regimes
+    found: dict[str, int] = {}
+    for counter in COUNTERS:
+        persons = values.get(counter.adds)
+        if not isinstance(persons, int) or isinstance(persons, bool):
+            continue
+        for side in assessment.sides:
+            regime = regimes.get(side.regime)
+            if regime is None or side.role != "export" or bound.flow.origin != counter.origin:
+                continue
+            if regime.text.block.jurisdiction == counter.origin and _is_counted(side, counter):
+                found[counter.adds] = persons
+    return found
+
+
+def _is_counted(side: Side, counter: Counter) -> bool:
+    if side.outcome in ("NOT_A_TRANSFER", "FREE"):
+        return False
+    reads = {fact for hit in side.rules for fact in hit.facts}
+    return side.outcome != "EXEMPT" or counter.total in reads
+
+
+def not_open(assessment: Assessment) -> list[Reason]:
+    """Return why an assessment is not open: rules, missing facts, findings, duties, each cited."""
+    if assessment.status == "open":
+        return []
+    reasons: list[Reason] = []
+    if assessment.status in ("barred", "undecided"):
+        for side in assessment.sides:
+            if side.outcome != assessment.outcome:
+                continue
+            for hit in side.rules or side.undecided:
+                cite = f"{hit.citation.source}, {hit.citation.article}"
+                reasons.append(Reason(f"law.{hit.id}", cite, hit.says))
+            if side.default and side.reason:
+                reasons.append(Reason(f"law.{side.regime}", side.regime, side.reason))
+    for asked in assessment.missing:
+        reasons.append(
+            Reason(f"fact.{asked.fact}", asked.because or asked.fact, f"Unknown: {asked.question}")
+        )
+    if assessment.outcome == "NEEDS_HUMAN":
+        for wanted in assessment.human:
+            cite = wanted.citation.article if wanted.citation else wanted.because
+            reasons.append(
+                Reason(
+                    f"finding.{wanted.fact}", cite or wanted.fact, f"Not found: {wanted.question}"
+                )
+            )
+    for duty in assessment.duties:
+        if duty.before_transfer and duty.state != "met":
+            reasons.append(_duty_reason(duty.id, duty.state, duty.says, _cite(duty.citation)))
+    return reasons or [
+        Reason(
+            Code.OUTCOME_DIFFERS,
+            _GDPR_ACCOUNTABILITY,
+            f"The answer of the law is {assessment.outcome}, {assessment.status}.",
+        )
+    ]
+
+
+def _duty_reason(duty: str, state: str, says: str, cite: str) -> Reason:
+    words = {
+        "open": "Not met",
+        "possible": "Not known to be met, and it may arise",
+        "failed": "Failed",
+    }
+    return Reason(f"duty.{duty}", cite, f"{words[state]}: {says}")
+
+
+def _cite(citation: object) -> str:
+    return f"{getattr(citation, 'source', '')}, {getattr(citation, 'article', '')}"
+
+
+def _stale(body: Certificate, day: date) -> list[Reason]:
+    apart = abs(date.fromisoformat(body.flow.as_of) - day)
+    if apart <= timedelta(days=DAYS_APART_MAX):
+        return []
+    return [
+        Reason(
+            Code.STALE,
+            _OWN_RULE,
+            f"The law of {body.flow.as_of} was applied; a shipment leaves under the law of the day "
+            f"on which it leaves ({day.isoformat()}).",
+        )
+    ]
+
+
+def _differences(
+    body: Certificate, assessment: Assessment, counts: Mapping[str, int]
+) -> list[Reason]:
+    found = []
+    if dict(counts) != body.counts:
+        found.append(
+            Reason(
+                Code.OUTCOME_DIFFERS,
+                _GDPR_ACCOUNTABILITY,
+                f"The certificate counts {body.counts}; its facts give {dict(counts)}.",
+            )
+        )
+    law = {book.id: book.sha256 for book in assessment.law}
+    if law != body.law:
+        odd = sorted(
+            name for name in law.keys() | body.law.keys() if law.get(name) != body.law.get(name)
+        )
+        found.append(
+            Reason(
+                Code.LAW_DIFFERS,
+                _OWN_RULE,
+                f"Other rulebooks than this node has were relied on: {', '.join(odd[:5])}.",
+            )
+        )
+    same = (assessment.outcome, assessment.status) == (body.outcome, body.status)
+    if not same or signed_routes(assessment) != body.routes:
+        found.append(
+            Reason(
+                Code.OUTCOME_DIFFERS,
+                _GDPR_ACCOUNTABILITY,
+                f"The certificate says {body.outcome}, {body.status}; the law says "
+                f"{assessment.outcome}, {assessment.status}.",
+            )
+        )
+    return found
+
+
+def unsigned_findings(assessment: Assessment, factset: FactSet, library: Library) -> list[Reason]:
+    found = []
+    for name in assessment.facts:
+        if name not in factset or library.vocabulary[name].source != "finding":
+            continue
+        finding = factset.findings.get(name)
+        if finding is None or not (finding.by.strip() and finding.reasons.strip() and finding.on):
+            found.append(
+                Reason(
+                    Code.FINDING_UNSIGNED,
+                    library.vocabulary[name].cite or _GDPR_ACCOUNTABILITY,
+                    f"The finding {name} needs its author (by), reasons and date (on).",
+                )
+            )
+    return found
+
+
+def _below_record(factset: FactSet, relied: Facts, counts: Mapping[str, int]) -> list[Reason]:
+    known = relied.values["known_counts"]
+    if not isinstance(known, dict):
+        raise TypeError("known_counts is a map")
+    found = []
+    for counter in COUNTERS:
+        least = known.get(counter.prior, 0)
+        declared = factset[counter.prior]
+        if isinstance(declared, int) and declared < least and counter.adds in counts:
+            found.append(
+                Reason(
+                    Code.BELOW_RECORD,
+                    counter.cite,
+                    f"{counter.prior} is declared as {declared:,}, but this node itself has "
+                    f"cleared {least:,} in that window.",
+                )
+            )
+    return found
+
+
+def _digest(body: Certificate) -> bytes:
+    return hashlib.sha256(encode(as_body(body))).digest()

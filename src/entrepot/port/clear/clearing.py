@@ -4,7 +4,7 @@ Steps: (1) the engine is asked on the facts after the way; a shipment that is no
 and the refusal is logged; (2) the data is written beside the target under a hidden name, measured
 as it streams, and inspected again; (3) report and certificate are made; (4) the certificate is
 signed as a `clear-shipment` act and submitted; (5) the proof that it was logged is added; (6) the
-folder gets its name in one rename. Until (6) nothing is visible, and on any failure nothing is left.
+folder gets its name in one rename. Until (6) nothing is visible; on failure nothing is left.
 """
 
 from __future__ import annotations

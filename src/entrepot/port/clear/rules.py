@@ -232,6 +232,7 @@ def _differences(
 
 
 def unsigned_findings(assessment: Assessment, factset: FactSet, library: Library) -> list[Reason]:
+    """Return a reason for every finding relied on that lacks its author, reasons or date."""
     found = []
     for name in assessment.facts:
         if name not in factset or library.vocabulary[name].source != "finding":

@@ -12,9 +12,9 @@
     10 law           the hashes the log recorded are those the certificate names
     11 validity      notes, not failures: day of expiry, other versions of rulebooks
 
-A step that fails ends the walk. Every byte of every file in the folder is covered by a signature or
-a hash that is compared. Who holds the keys is not known here: without `trusted` the steps prove that
-the folder is whole and consistent, not who made it.
+A step that fails ends the walk. Every byte of every file in the folder is covered by a signature
+or a hash that is compared. Who holds the keys is not known here: without `trusted` the steps prove
+that the folder is whole and consistent, not who made it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES
 from entrepot.law.vocabulary import spell
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from entrepot.law.library import Library
 
 _NEEDS_HUMAN = OUTCOME_RANK["NEEDS_HUMAN"]
@@ -150,6 +152,16 @@ class BoundLaw:
         """Return the full assessment together with what would change the answer."""
         read = self._read(facts)
         return Assessor(self, read).assessment(what_would_change(self, read))
+
+    def columns(self, frame: pl.DataFrame, *, status: bool = False) -> pl.DataFrame:
+        """Return `outcome`, `strictest` and `rule` for every row of `frame` (one column per fact).
+
+        See `entrepot.law.columnar.assess_columns`.
+        """
+        # Imported when used: the scalar path does not pay for Polars.
+        from entrepot.law.columnar import assess_columns
+
+        return assess_columns(self, frame, status=status)
 
     def _read(self, facts: FactSet | Mapping[str, object]) -> FactSet:
         return facts if isinstance(facts, FactSet) else self.library.facts(facts)

@@ -44,6 +44,12 @@ def sensitivities(library: Library, as_of: date, known_at: date) -> Sensitivitie
     return found
 
 
+def country_names(library: Library) -> dict[str, str]:
+    """Return lower-case names of jurisdictions → ISO 3166-1 alpha-2 codes, for residence."""
+    names = library.jurisdictions.names
+    return {name.casefold(): code for code, known in names.items() for name in known}
+
+
 def inspected_facts(inspection: Inspection, library: Library, flow: Flow) -> dict[str, FactValue]:
     """Return what the inspection says of the shipment, in the vocabulary of the law.
 

@@ -44,7 +44,9 @@ COMMON_SHARE = 1 / 500
 
 Batches = Callable[[], Iterable[pl.DataFrame]]
 
-_NEVER_KEPT = DIRECT | {Category.FREE_TEXT, Category.URL, Category.ADDRESS}
+_NEVER_KEPT = DIRECT | {Category.FREE_TEXT, Category.URL}
+_AREAS = frozenset({"city", "postcode", "country", "region"})
+"""Parts of an address that name an area, not a door; they can be coarsened and kept."""
 
 
 class Anonymised(msgspec.Struct, frozen=True):
@@ -100,7 +102,10 @@ def _left_out(inspection: Inspection) -> list[str]:
     return [
         column.name
         for column in inspection.columns
-        if column.category in _NEVER_KEPT or column.contains or _could_link(column, rows)
+        if column.category in _NEVER_KEPT
+        or column.contains
+        or (column.category == Category.ADDRESS and column.subtype not in _AREAS)
+        or _could_link(column, rows)
     ]
 
 

@@ -67,6 +67,14 @@ def make_plan(
     return _Planner(goods, source, options or Options(), on_step or (lambda _name: None)).plan()
 
 
+def as_is_way(goods: Shipment) -> Way:
+    """Return the way of changing and electing nothing, number 0, whatever the law says of it."""
+    bound = goods.library.bind(goods.flow)
+    facts = goods.library.facts(goods.facts_in(AS_IS))
+    found = measured(goods, AS_IS, None, ephemeral_key())
+    return way(goods, AS_IS, {}, bound, found, facts=facts)
+
+
 class _Planner:
     """Holds what all steps share: the shipment, the bound law, the searcher."""
 

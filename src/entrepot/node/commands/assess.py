@@ -1,0 +1,56 @@
+"""`entrepot assess [FILE] --from CN --to DE`: may it leave, by which route, with which duties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from entrepot.law.library import Library
+from entrepot.law.model import Missing
+from entrepot.node.answers import rendered
+from entrepot.node.declaring import ask, declared_facts, is_asking, questions
+from entrepot.node.shipping import asked, inspected, print_json, shipping_options
+from entrepot.port.facts import inspected_facts
+
+
+@click.command("assess")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@shipping_options
+@click.option("--ask/--no-ask", default=None, help="Ask for missing facts (on a terminal: yes).")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole assessment as JSON.")
+def command(file: Path | None, ask: bool | None, as_json: bool, **options: Any) -> None:
+    """Say whether data may leave, by which route, with which duties, and why.
+
+    With FILE its content is inspected first; without one, declare what it holds. Exit 0 whatever
+    the answer is; the answer itself is `status` in the JSON.
+    """
+    order = asked(options)
+    library = Library.load()
+    declared = declared_facts(library, order.facts_file, order.facts, order.profile)
+    flow = order.flow(library)
+    found = (
+        inspected_facts(inspected(file, library, flow), library, flow) if file is not None else {}
+    )
+    bound = library.bind(flow)
+
+    def pending(known: Mapping[str, object]) -> list[Missing]:
+        facts = library.facts(known)
+        return questions(bound, bound.assess(facts), facts)
+
+    known: dict[str, object] = {**found, **declared}
+    console = Console(highlight=False)
+    if (is_asking() if ask is None else ask) and not as_json:
+        known = _asked(console, library, known, pending)
+    facts = library.facts(known)
+    assessment = bound.explain(facts)
+    if as_json:
+        print_json(assessment)
+        return
+    console.print(rendered(assessment, library, questions(bound, assessment, facts)))
+
+
+_asked = ask

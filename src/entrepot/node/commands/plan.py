@@ -1,0 +1,51 @@
+"""`entrepot plan FILE --from CN --to DE`: the lawful ways, ranked, with what each one costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from entrepot.law.library import Library
+from entrepot.node.declaring import declared_facts
+from entrepot.node.plans import rendered_plan
+from entrepot.node.progress import reading_bar
+from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
+from entrepot.port.plan.model import Plan
+from entrepot.port.plan.planner import Options, make_plan
+from entrepot.port.plan.source import TableSource
+from entrepot.port.plan.states import Shipment
+from entrepot.port.risk import K_WANTED
+
+
+@click.command("plan")
+@click.argument("file", type=click.Path(path_type=Path))
+@shipping_options
+@click.option(
+    "--k", type=click.IntRange(2), default=K_WANTED, show_default=True, help="Smallest group."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
+def command(file: Path, k: int, as_json: bool, **options: Any) -> int:
+    """Search the lawful ways for FILE and rank them.
+
+    Exit 1 when there is none; the plan then says why, and what would help.
+    """
+    order = asked(options)
+    library = Library.load()
+    declared = declared_facts(library, order.facts_file, order.facts, order.profile)
+    goods = shipment_of(file, library, order.flow(library), declared)
+    plan, _source = planned(goods, file, k)
+    if as_json:
+        print_json(plan)
+    else:
+        Console(highlight=False).print(rendered_plan(plan, library))
+    return 0 if plan.ways else 1
+
+
+def planned(goods: Shipment, file: Path, k: int) -> tuple[Plan, TableSource]:
+    """Make a plan of an inspected file, with a bar where somebody watches."""
+    with reading_bar(f"planning {file.name}") as progress:
+        source = TableSource(file, progress=progress)
+        return make_plan(goods, source=source, options=Options(k=k, minimum_cell=k)), source

@@ -32,7 +32,7 @@ from entrepot.port.read.transcode import Utf8Stream
 BATCH_BYTES = 16 * MIB
 """Text per batch: small enough that reading and examining overlap and wide tables stay lean."""
 _BLOCK_BYTES = 2 * MIB
-_SAMPLE_BYTES = 256 * KIB
+_SAMPLE_BYTES = 64 * KIB
 _SAMPLE_BYTES_MAX = 4 * MIB
 
 csv.field_size_limit(Limits().cell_bytes)

@@ -39,7 +39,7 @@ DELIMITERS = {
 }
 """Delimiters considered, and how usual each is."""
 
-_RECORDS = 400
+_RECORDS = 200
 _PREAMBLE_RECORDS = 50
 _CONSISTENT = 0.5
 _SEPARATOR_HINT = re.compile(r"^sep=(.)\r?\n?$")

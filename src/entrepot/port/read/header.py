@@ -18,7 +18,7 @@ _VALUE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NAME_CHARS_MAX = 80
-_BODY_ROWS = 100
+_BODY_ROWS = 60
 
 
 def has_header(rows: list[list[str]]) -> bool:
@@ -62,11 +62,29 @@ def _votes(first: list[str], body: list[list[str]]) -> tuple[float, float]:
     return for_header, against
 
 
+class _Shapes(dict[int, str]):
+    """A translation table: letters to `a` or `A`, digits to `9`, other letters to one sign."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if char.isdigit():
+            shape = "9"
+        elif char.isascii():
+            shape = char if not char.isalpha() else ("a" if char.islower() else "A")
+        else:
+            shape = "字" if char.isalpha() else char
+        self[code] = shape
+        return shape
+
+
+_SHAPES = _Shapes()
+
+
 def _shape(text: str) -> str:
-    """Return the text with every letter as `a` or `A`, every digit as `9`, ideographs as `字`."""
-    shape = re.sub(r"[^\W\d_a-zA-Z]", "字", text)
-    return re.sub(r"\d", "9", re.sub(r"[A-Z]", "A", re.sub(r"[a-z]", "a", shape)))
+    """Return the text with every letter as `a` or `A`, every digit as `9`, ideographs as one."""
+    return text.translate(_SHAPES)
 
 
 def _is_constant_shape(values: list[str]) -> bool:
-    return len(values) > 1 and len({_shape(value) for value in values}) == 1
+    first = _shape(values[0])
+    return len(values) > 1 and all(_shape(value) == first for value in values[1:])

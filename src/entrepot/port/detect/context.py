@@ -79,12 +79,13 @@ def table_kind(cases: Iterable[Case]) -> Kind:
         return Kind.ORGANISATIONS
     if person >= 3.0 and person >= org * 0.6:
         return Kind.PERSONS
-    return Kind.ORGANISATIONS if org >= 2.5 else Kind.THINGS
+    return Kind.ORGANISATIONS if org >= (2.5 if org_key else 5.5) else Kind.THINGS
 
 
 def apply_context(cases: list[Case]) -> Kind:
     """Add the context lanes to every case and return the kind of table found."""
     _pairs(cases)
+    _integer_addresses(cases)
     kind = table_kind(cases)
     for case in cases:
         _births(case, kind)
@@ -109,9 +110,30 @@ def _pairs(cases: list[Case]) -> None:
             named = left.profile.reading.weight(C.LOCATION) + right.profile.reading.weight(
                 C.LOCATION
             )
-            if named or (_headerless(left.profile) and _headerless(right.profile)):
+            if named or (_generic(left.profile) and _generic(right.profile)):
                 for case in (left, right):
                     case.add(C.LOCATION, 5.0, "two columns of decimal degrees side by side")
+
+
+def _integer_addresses(cases: list[Case]) -> None:
+    """Whole numbers as many, and as distinct, as the dotted addresses beside them."""
+    dotted = [c.profile for c in cases if c.confident(C.IP)]
+    for case in cases:
+        profile = case.profile
+        if not dotted or not profile.integral or case.category not in (C.NONE, C.PHONE):
+            continue
+        middle = float(np.median(profile.numbers)) if len(profile.numbers) else 0.0
+        like = any(abs(d.distinct - profile.distinct) <= 0.02 * d.distinct for d in dotted)
+        if like and 2**24 <= middle < 2**32:
+            case.add(C.IP, 9.0, "whole numbers in step with the addresses of another column")
+
+
+_GENERIC_WORDS = frozenset("column col field unnamed var variable attr feature f v x y c spalte 列 字段".split())
+
+
+def _generic(profile: Profile) -> bool:
+    """Whether a header says nothing: empty, or `column_3`."""
+    return all(w.isdigit() or w in _GENERIC_WORDS for w in profile.reading.words)
 
 
 def _degrees(profile: Profile, limit: int) -> bool:
@@ -188,7 +210,11 @@ def _keys(case: Case, cases: list[Case], kind: Kind) -> None:
 
 def _key_like(profile: Profile) -> bool:
     """Whether a column could be a key: nearly all distinct, whole numbers or codes."""
-    if profile.present < 3 or profile.distinct_ratio < 0.8:
+    if profile.present < 3:
+        return False
+    if profile.share("uuid") > 0.8:
+        return profile.distinct > 1
+    if profile.distinct_ratio < 0.8:
         return False
     if profile.numeric_share > 0.9:
         return profile.integral
@@ -254,6 +280,12 @@ _PERSON_BOUND = (
 )  # fmt: skip
 
 
+_PHYSICAL = frozenset(
+    "weight height gewicht grosse groesse poids peso altura taille talla dose dosage drug treatment condition"
+    " procedure fever tension stroke pulse diet 体重 身高 身長 severity injury".split()
+)
+
+
 def _attributes(case: Case, kind: Kind) -> None:
     """Attributes of persons are likelier in a table of persons, and hints need one."""
     scores = case.scores()
@@ -266,6 +298,8 @@ def _attributes(case: Case, kind: Kind) -> None:
             case.add(category, 1.0, "in a table of persons")
         elif not strong or category is C.OCCUPATION:
             case.add(category, -2.0, f"in a table of {kind.value}")
+    if C.HEALTH in scores and kind is not Kind.PERSONS and _PHYSICAL & words:
+        case.add(C.HEALTH, -4.0, f"a physical measure in a table of {kind.value}")
     if C.AGE in scores and kind is Kind.THINGS and {"house", "building", "car", "account"} & words:
         case.add(C.AGE, -4.0, "the age of a thing")
 
@@ -280,7 +314,8 @@ def _places(case: Case, cases: list[Case], kind: Kind) -> None:
         return
     if scores.get(C.ADDRESS, -9) <= 0:
         return
-    if kind is Kind.ORGANISATIONS:
+    beside = kind is Kind.THINGS and any(c.confident(C.ORGANISATION) for c in cases)
+    if kind is Kind.ORGANISATIONS or beside:
         case.add(
             C.ORG_ADDRESS, scores[C.ADDRESS] - PRIOR_SHIFT, "place in a table of organisations"
         )
@@ -325,7 +360,7 @@ def codes_without_header(cases: list[Case], kind: Kind) -> None:
     for case in cases:
         profile = case.profile
         if kind is Kind.PERSONS and _headerless(profile) and case.category is C.NONE:
-            if _key_like(profile) and profile.code_share > 0.95 and entropy(profile) > 3.0:
+            if _key_like(profile) and profile.code_share > 0.95 and profile.mean_length >= 6 and entropy(profile) > 3.0:
                 if not (epoch(profile) or excel_serial(profile) or _row_numbers(profile)):
                     if profile.numeric_share < 0.5:
                         case.add(C.RECORD_ID, 3.4, "opaque distinct codes in a table of persons")

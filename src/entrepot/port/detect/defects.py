@@ -16,17 +16,19 @@ _LONG_FLOAT = 2.0**53
 class Watch:
     """What is noticed of a column's storage while it streams by."""
 
-    __slots__ = ("destroyed", "float_ids", "padded")
+    __slots__ = ("destroyed", "float_ids", "padded", "seen")
 
     def __init__(self) -> None:
         """Start with nothing noticed."""
         self.destroyed = 0
         self.float_ids = 0
         self.padded = 0
+        self.seen = 0
 
     def see(self, present: pl.Series) -> None:
         """Look at the first 5,000 cells of one batch."""
         head = present.head(5000)
+        self.seen += len(head)
         if head.dtype == pl.String:
             self.destroyed += int(head.str.contains(_EXPONENT).sum())
             self.float_ids += int(head.str.contains(_TRAILING_ZERO).sum())
@@ -42,9 +44,9 @@ class Watch:
         found: list[str] = []
         if self.destroyed:
             found.append("stored as float: last digits destroyed (numbers in scientific notation)")
-        if self.float_ids:
+        if self.float_ids > 0.8 * self.seen:
             found.append("whole numbers stored as float: leading zeros and long digits may be lost")
-        if self.padded:
+        if self.padded > 0.01 * self.seen:
             found.append("blanks around values")
         reading = profile.reading
         born = reading.weight(Category.DATE_OF_BIRTH) or reading.weight(Category.DATE)

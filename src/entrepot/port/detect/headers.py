@@ -186,7 +186,7 @@ def _hits(words: list[str]) -> list[Hit]:
         for length in range(min(_PHRASE_MAX, len(words) - index), 0, -1):
             window = tuple(words[index : index + length])
             entries = phrases.get(window)
-            if entries is None and 1 < length <= 3:
+            if entries is None and 1 < length <= 3 and min(map(len, window)) > 1:
                 entries = phrases.get(("".join(window),))
             if entries:
                 found += [Hit(c, s, index, index + length) for c, s in entries]
@@ -267,8 +267,8 @@ def _apply_roles(reading: HeaderReading) -> None:
             if weights.get(category, 0) >= 3 and target not in weights:
                 weights[target] = 3.5
                 weights[category] *= 0.4
-        for category in (C.OCCUPATION, C.LOCATION, C.FREE_TEXT, C.DATE, C.ORG_ADDRESS):
-            if category in weights:
+        for category in (C.OCCUPATION, C.LOCATION, C.FREE_TEXT, C.DATE, C.ORG_ADDRESS, C.ADDRESS):
+            if category in weights and (category is not C.ADDRESS or weights[category] < 4.4):
                 weights[category] *= 0.3
         if C.HEALTH in weights:
             weights[C.HEALTH] *= 0.8
@@ -278,6 +278,8 @@ def _apply_roles(reading: HeaderReading) -> None:
     if "derived" in roles:
         for category in list(weights):
             weights[category] *= 0.85 if category in _DERIVED_KEEPS else 0.4
+    if C.AGE in weights and {"median", "mean", "average", "avg"}.intersection(reading.words):
+        weights[C.AGE] *= 0.4
     if "birth" in roles and C.DATE in weights:
         weights[C.DATE_OF_BIRTH] = 5.0
 

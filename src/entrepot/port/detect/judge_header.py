@@ -71,7 +71,7 @@ def _email(p: Profile) -> tuple[float, str]:
 def _phone(p: Profile) -> tuple[float, str]:
     names = [n for n in p.matches if BY_NAME[n].category in (C.PHONE, C.ORG_PHONE)]
     share = p.shape_share(*names) if names else 0.0
-    if date_share(p) > 0.5 or (p.numeric_share > 0.8 and not p.integral):
+    if date_share(p) > 0.5 or (p.numeric_share > 0.8 and p.fractional):
         return -7.0, "the values are dates or decimals"
     if share >= 0.3:
         return 1.5, f"{share:.0%} of cells can be telephone numbers"
@@ -80,7 +80,7 @@ def _phone(p: Profile) -> tuple[float, str]:
 
 
 def _national_id(p: Profile) -> tuple[float, str]:
-    if date_share(p) > 0.6 or (_numeric(p) and not p.integral):
+    if date_share(p) > 0.6 or (_numeric(p) and p.fractional):
         return -7.0, "the values are dates or decimals"
     if p.digits_share < 0.4:
         masked = p.shape_share("cn-resident-id-masked", "us-ssn-masked")
@@ -112,7 +112,7 @@ def _name(p: Profile) -> tuple[float, str]:
 def _address(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.5 or p.share("email", "ipv4", "mac", "url") > 0.3:
         return _NO, "the values are dates or network addresses"
-    if _numeric(p) and not p.integral:
+    if _numeric(p) and p.fractional:
         return -6.0, "the values are decimals"
     if _numeric(p) and not {"zip", "plz", "cep", "cap", "cp"} & set(p.reading.words):
         return (-2.0, "plain numbers") if _max(p) > 99999999 else (0.0, "")
@@ -144,6 +144,8 @@ def _date(p: Profile) -> tuple[float, str]:
         return 5.0, "seconds or milliseconds since 1970"
     if p.integral and len(years(p)) > 0.8 * len(p.values) and _max(p) < 2200:
         return 3.0, "the values are years"
+    if {"nights", "days", "hours", "number"} & set(p.reading.words) and p.integral and _max(p) < 400:
+        return -5.0, "a count of days"
     calendar = {
         "month",
         "monat",
@@ -257,9 +259,9 @@ def _username(p: Profile) -> tuple[float, str]:
 
 
 def _credential(p: Profile) -> tuple[float, str]:
-    if date_share(p) > 0.5 or (_numeric(p) and not p.integral):
+    if date_share(p) > 0.5 or (_numeric(p) and p.fractional):
         return _NO, "dates or decimals"
-    if _numeric(p) and p.mean_length < 3:
+    if _numeric(p) and _max(p) < 100:
         return -6.0, "small numbers"
     if _numeric(p) and {"session", "hash"} & set(p.reading.words):
         return -3.0, "plain numbers"
@@ -315,7 +317,8 @@ def _closed(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.5:
         return _NO, "dates"
     if _numeric(p):
-        return (-1.0, "numeric codes") if p.distinct <= 30 else (-7.0, "numbers")
+        clear = bool(p.reading.weight(C.RELIGION) or {"political", "affiliation", "id"} & set(p.reading.words))
+        return (-1.0, "numeric codes") if p.distinct <= 30 and clear else (-7.0, "numbers")
     if name_share(p)[0] > 0.4:
         return -4.0, "names of persons"
     return (0.5, "few distinct values") if p.distinct <= 200 else (-2.5, "too many distinct values")
@@ -338,7 +341,7 @@ def _key(p: Profile) -> tuple[float, str]:
         return 1.5, "codes"
     if name_share(p)[0] > 0.3:
         return -5.0, "names of persons"
-    return (-5.0, "text without digits") if p.mean_words > 2 else (-1.0, "words")
+    return (-5.0, "text without digits") if p.mean_words > 1.2 or p.mean_length > 5 else (-2.0, "words")
 
 
 def _organisation(p: Profile) -> tuple[float, str]:

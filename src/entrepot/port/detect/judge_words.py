@@ -293,7 +293,7 @@ def _disease(profile: Profile) -> list[Lane]:
 def country_share(profile: Profile) -> float:
     """Return the share of cells that are a country, when at least two distinct ones occur."""
     share, distinct = profile.word_share("country")
-    return share if distinct >= 2 or len(profile.values) == 1 else 0.0
+    return share if distinct >= 2 or (share > 0.9 and profile.mean_length > 3) else 0.0
 
 
 def word_lanes(profile: Profile) -> list[Lane]:

@@ -97,6 +97,12 @@ class Profile:
         return bool(np.mean(self.numbers == np.floor(self.numbers)) > 0.98)
 
     @cached_property
+    def fractional(self) -> bool:
+        """Whether more than a few of the numbers have decimals."""
+        numbers = self.numbers
+        return bool(len(numbers)) and float(np.mean(numbers != np.floor(numbers))) > 0.02
+
+    @cached_property
     def boolean(self) -> bool:
         """Whether the column is a yes/no flag: at most three distinct values, all of them flags."""
         return 0 < len(self.values) <= 3 and all(v in words("boolean") for v in self.folded)

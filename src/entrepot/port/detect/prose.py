@@ -53,6 +53,7 @@ def search(
     """
     weight = np.ones(len(values), np.int64) if counts is None else counts
     found: dict[C, NDArray[np.bool_]] = {}
+    values = values.str.replace_all(r"[0-9]{1,4}[.][0-9]{5,}", " ")  # decimals are no identifiers
     for category, pattern, check in _PATTERNS:
         narrow = ascii_classes(pattern)
         hits = values.str.contains(narrow)

@@ -63,7 +63,7 @@ def choose(values: pl.Series) -> list[Detector]:
 class Sweep:
     """Running counts of shapes over all cells of one column."""
 
-    __slots__ = ("_planned", "cells", "contains", "counted", "found")
+    __slots__ = ("_decimal", "_planned", "cells", "contains", "counted", "found")
 
     def __init__(self, sample: pl.Series) -> None:
         """Choose what to count from the `sample` of distinct values."""
@@ -72,6 +72,8 @@ class Sweep:
         self.found: Matches = {}
         self.contains: dict[Category, int] = {}
         self.cells = 0
+        decimals = sample.head(PLAN_SAMPLE).str.contains(r"^[ ]*[-+]?[0-9]*[.,][0-9]+([eE][-+]?[0-9]+)?[ ]*$")
+        self._decimal = bool(len(decimals)) and float(decimals.mean() or 0.0) > 0.8  # type: ignore[arg-type]
 
     def run(self, values: pl.Series, counts: NDArray[np.int64] | None = None) -> None:
         """Add one batch of non-empty text cells, or of distinct values with their `counts`."""
@@ -113,5 +115,7 @@ class Sweep:
         for name, match in measure(suspects, STRONG, left_counts).items():
             if match.passed and name not in self.counted:
                 self.found[name] = self.found.get(name, Match()) + match
+        if self._decimal:
+            return
         for category, cells in prose.search(suspects, left_counts).items():
             self.contains[category] = self.contains.get(category, 0) + cells

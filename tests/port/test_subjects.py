@@ -95,6 +95,19 @@ def test_plain_columns_join_when_few_quasi_identifiers_are_known() -> None:
     assert found == ["guest_country", "nights"]
 
 
+def test_a_table_that_names_nobody_is_measured_over_all_that_tells() -> None:
+    traits = [
+        column("age", Category.AGE, index=0),
+        column("gender", Category.GENDER, index=1, distinct=2),
+        column("city", Category.ADDRESS, index=2),
+        column("arrived_on", Category.DATE, index=3, distinct=300),
+        column("room", Category.NONE, index=4, distinct=9),
+    ]
+    assert quasi_identifiers(traits) == ["age", "gender", "city", "arrived_on", "room"]
+    named = [*traits, column("mail", Category.EMAIL, index=5)]
+    assert quasi_identifiers(named) == ["age", "gender", "city"]
+
+
 def test_residence_reads_country_then_identifier_then_calling_code() -> None:
     columns = [
         column("Land", Category.ADDRESS, distinct=3),

@@ -46,6 +46,9 @@ from entrepot.port.subjects import (
 HELD_BYTES_MAX = 192 * 1024 * 1024
 """Rows up to this size stay in memory between the two passes; larger tables are read twice."""
 
+COARSE_PLACES = frozenset({"country", "nationality", "region", "city", "timezone"})
+"""Places too coarse to be anybody's whereabouts (28 CFR 202.242 draws the line at 1,000 metres)."""
+
 Sensitivities = Mapping[str, Mapping[str, str]]
 """Regime → inspection category → the regime's own class."""
 
@@ -137,7 +140,10 @@ def _inspect_table(
 def _with_sensitivity(column: ColumnReport, sensitivities: Sensitivities) -> ColumnReport:
     if column.verdict == Verdict.NOT_FOUND and not column.contains:
         return column
-    categories = [str(column.category), *column.contains]
+    categories = [*column.contains]
+    places = (Category.LOCATION, Category.ADDRESS)
+    if column.category not in places or column.subtype not in COARSE_PLACES:
+        categories.insert(0, str(column.category))
     found: dict[str, str] = {}
     for regime, classes in sensitivities.items():
         for category in categories:

@@ -21,6 +21,8 @@ KEY_COVERAGE_MIN = 0.95
 EXACT_PERSONS_MAX = 4_000_000
 """Person keys kept per count (8 bytes each) before a count becomes an estimate (about 1 %)."""
 QUASI_IDENTIFIERS_MAX = 12
+PLAIN_DISTINCT_MAX = 1_000
+"""A column of unknown meaning with more distinct values is an amount or a code, not a trait."""
 
 _KEY_ORDER = [
     Category.NATIONAL_ID,
@@ -127,26 +129,28 @@ def _tells_apart(column: ColumnReport) -> bool:
 def quasi_identifiers(columns: list[ColumnReport]) -> list[str]:
     """Choose the columns over which risk is measured: what others may know of a person.
 
-    Where fewer than three columns are known quasi-identifiers, plain columns of few distinct values
-    (2 to 1,000) join them: in a table about persons, what narrows a row down is a quasi-identifier
-    whatever it is called. Money amounts and prose never are.
+    In a table that names persons these are the known quasi-identifiers. In one that names nobody,
+    or where fewer than three are known, dates and plain columns of 2 to 1,000 distinct values join
+    them, most telling first: what narrows a row down is a quasi-identifier whatever it is called.
+    Amounts and prose never are. At most `QUASI_IDENTIFIERS_MAX`, in the order of the table.
     """
     known = [
         c
         for c in columns
         if c.category in QUASI and c.verdict != Verdict.NOT_FOUND and c.distinct > 1
     ]
-    chosen = [c for c in known if c.category != Category.DATE] or known
-    if len(chosen) < 3:
-        plain = [
+    chosen = [c for c in known if c.category != Category.DATE]
+    names_persons = any(c.category in DIRECT and _tells_apart(c) for c in columns)
+    if len(chosen) < 3 or not names_persons:
+        telling = [
             c
             for c in columns
-            if c.category in (Category.NONE, Category.DATE)
-            and c not in chosen
-            and 2 <= c.distinct <= 1_000
+            if c not in chosen
+            and (c.category in QUASI or c.category == Category.NONE)
+            and 2 <= c.distinct <= PLAIN_DISTINCT_MAX
             and c.nulls < c.cells * 0.95
         ]
-        chosen = chosen + plain
+        chosen += sorted(telling, key=lambda c: -c.distinct)
     return [c.name for c in sorted(chosen[:QUASI_IDENTIFIERS_MAX], key=lambda c: c.index)]
 
 

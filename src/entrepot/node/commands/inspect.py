@@ -47,12 +47,17 @@ def inspect_with_law(file: Path, library: Library, as_of: date) -> Inspection:
         return inspect_under(library, file, as_of=as_of, progress=progress)
 
 
-def rendered(inspection: Inspection, *, evidence: bool = False) -> RenderableType:
-    """Lay out an inspection for a terminal."""
-    blocks: list[RenderableType] = [_heading(inspection), _columns(inspection)]
+def rendered(
+    inspection: Inspection, *, evidence: bool = False, brief: bool = False
+) -> RenderableType:
+    """Lay out an inspection for a terminal; `brief` leaves out columns that hold nothing."""
+    shown = [c for c in inspection.columns if not brief or c.verdict != Verdict.NOT_FOUND]
+    blocks: list[RenderableType] = [_heading(inspection), _columns(shown)]
     if evidence:
         blocks += [_evidence(column) for column in inspection.columns if column.lanes]
-    blocks += [_table(inspection.table), _closing(inspection)]
+    blocks.append(_table(inspection.table))
+    if not brief:
+        blocks.append(_closing(inspection))
     return Group(*blocks)
 
 
@@ -74,7 +79,7 @@ def _heading(inspection: Inspection) -> RenderableType:
     return text
 
 
-def _columns(inspection: Inspection) -> Table:
+def _columns(columns: list[ColumnReport]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for heading in (
         "",
@@ -89,7 +94,7 @@ def _columns(inspection: Inspection) -> Table:
         table.add_column(
             heading, justify="right" if heading in ("sure", "distinct", "empty") else "left"
         )
-    for column in inspection.columns:
+    for column in columns:
         table.add_row(
             _MARK[column.verdict],
             Text(column.name, overflow="ellipsis", no_wrap=True),

@@ -49,7 +49,7 @@ class ClearView(msgspec.Struct, frozen=True):
 @click.option("--purpose", required=True, help="What for, as it will stand in the certificate.")
 @click.option("--exporter", default="the party of this node", help="Who sends it.")
 @click.option(
-    "--way", "number", type=int, default=None, help="Number of the way in the plan (1); 0 = as is."
+    "--way", "wanted_way", default=None, help="Number or kind of the way in the plan; 0 = as is."
 )
 @click.option(
     "--k", type=click.IntRange(2), default=K_WANTED, show_default=True, help="Smallest group."
@@ -57,7 +57,7 @@ class ClearView(msgspec.Struct, frozen=True):
 @click.option("--evidence", multiple=True, help="What shows that a duty is met, DUTY-OR-FACT=TEXT.")
 @click.option("--home", type=click.Path(path_type=Path), help="Home of this node.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file: Path, number: int | None, k: int, as_json: bool, **options: Any) -> int:
+def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options: Any) -> int:
     """Clear FILE: refuse with reasons (exit 1), or write a folder that proves itself.
 
     The way must be open: every duty due before the transfer declared as met, every finding given
@@ -71,9 +71,7 @@ def command(file: Path, number: int | None, k: int, as_json: bool, **options: An
         declared.setdefault("transfer.purpose", options["purpose"])
     goods = shipment_of(file, library, order.flow(library), declared)
     plan, source = planned(goods, file, k)
-    way = as_is_way(goods) if number == 0 else _chosen(plan, number)
-    if way is None:
-        way = as_is_way(goods)
+    way = _chosen(plan, wanted_way) or as_is_way(goods)
     wanted = Order(
         goods=goods,
         plan=plan,
@@ -98,18 +96,19 @@ def command(file: Path, number: int | None, k: int, as_json: bool, **options: An
     return 0 if isinstance(result, Cleared) else 1
 
 
-def _chosen(plan: Plan, number: int | None) -> Way | None:
-    """Return the way of a number; None when the plan has none and none was asked for."""
-    if number is None and not plan.ways:
+def _chosen(plan: Plan, wanted: str | None) -> Way | None:
+    """Return the way of a number or kind, by default the first; None for 0 or an empty plan.
+
+    Numbers shift when facts change; the kind of a way does not.
+    """
+    if wanted == "0" or (wanted is None and not plan.ways):
         return None
-    wanted = 1 if number is None else number
     for way in plan.ways:
-        if way.number == wanted:
+        if wanted in (None, str(way.number), way.kind):
             return way
+    ways = ", ".join(f"{way.number} {way.kind}" for way in plan.ways)
     raise InvalidInput(
-        "the plan has no way of this number",
-        value=wanted,
-        remedy=f"it has {len(plan.ways)}; `entrepot plan` shows them",
+        "the plan has no such way", value=wanted, remedy=f"it has: {ways or 'none'}, or 0 as it is"
     )
 
 

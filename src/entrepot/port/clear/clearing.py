@@ -49,6 +49,7 @@ from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import DataState, Shipment
 from entrepot.port.report import render
+from entrepot.port.transform.durable import sync_folder
 from entrepot.port.transform.model import Tokenise
 from entrepot.port.transform.tokens import TokenKey, TokenKeys, ephemeral_key
 
@@ -192,13 +193,13 @@ class _Clearing:
         return Cleared(self.order.out, record, answer.index)
 
     def publish(self, partial: Path) -> None:
-        files.sync_directory(partial)
+        sync_folder(partial)
         if self.order.out.exists():
             raise Conflict(
                 "the target of a clearance exists", value=self.order.out, remedy="name a new folder"
             )
         partial.rename(self.order.out)
-        files.sync_directory(self.order.out.parent)
+        sync_folder(self.order.out.parent)
 
     def refused(self, more: list[Reason]) -> RefusedClearance:
         """Log the request without files; the node refuses it with its own reasons."""

@@ -3,7 +3,8 @@
 China counts distinct persons per exporter since 1 January (2024 Provisions arts 5, 7, 8) and, under
 Orders 11 and 13, since 1 January of the previous year; the United States per pair of exporter and
 recipient over the preceding twelve months (28 CFR 202.205). A node knows only what it cleared
-itself, as sums: a lower bound of what may be declared, never the declaration.
+itself, shipment by shipment and without a list of persons: a lower bound of what may be declared,
+never the declaration.
 """
 
 from __future__ import annotations

@@ -255,15 +255,16 @@ def _below_record(factset: FactSet, relied: Facts, counts: Mapping[str, int]) ->
         raise TypeError("known_counts is a map")
     found = []
     for counter in COUNTERS:
-        least = known.get(counter.prior, 0)
+        # Who is in this shipment too is not among the others, so at least the difference is.
+        least = known.get(counter.prior, 0) - counts.get(counter.adds, 0)
         declared = factset[counter.prior]
         if isinstance(declared, int) and declared < least and counter.adds in counts:
             found.append(
                 Reason(
                     Code.BELOW_RECORD,
                     counter.cite,
-                    f"{counter.prior} is declared as {declared:,}, but this node itself has "
-                    f"cleared {least:,} in that window.",
+                    f"{counter.prior} is declared as {declared:,}, but this node itself cleared "
+                    f"at least {least:,} other persons in that window.",
                 )
             )
     return found

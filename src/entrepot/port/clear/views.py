@@ -1,4 +1,4 @@
-"""What may be known of cleared shipments: sums per exporter, window and recipient."""
+"""What may be known of cleared shipments, per exporter, window and recipient."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def recipient_hash(name: str) -> str:
     return hashlib.sha256(b"entrepot recipient v1\x00" + plain.encode()).hexdigest()
 
 
-def cleared_persons(
+def largest_cleared(
     read: sa.Connection, exporter: Kid, counter: Counter, on: date, recipient: str
 ) -> int:
-    """Return what this node cleared for an exporter in a counter's window, up to and with `on`.
+    """Return the most persons of one shipment cleared for an exporter in a counter's window.
 
-    A sum over shipments: a person in two of them counts twice, so it is an upper bound of the
-    distinct persons cleared here.
+    However much the shipments overlap, at least so many distinct persons left; their sum would
+    count a person in two shipments twice, and the law counts persons once.
     """
     wanted = [
         CLEARANCES.c.exporter == exporter,
@@ -37,22 +37,22 @@ def cleared_persons(
     if counter.per_recipient:
         wanted.append(CLEARANCES.c.recipient == recipient)
     joined = CLEARANCES.join(COUNTS, CLEARANCES.c.index == COUNTS.c.index)
-    total = read.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(COUNTS.c.persons), 0))
+    most = read.execute(
+        sa.select(sa.func.coalesce(sa.func.max(COUNTS.c.persons), 0))
         .select_from(joined)
         .where(*wanted)
     ).scalar_one()
-    return int(total)
+    return int(most)
 
 
 def known_counts(
     read: sa.Connection, exporter: Kid, origin: str, on: date, recipient: str
 ) -> dict[str, int]:
-    """Return every counter's `prior` fact as far as this node knows it, zeros left out."""
+    """Return, per counter's `prior` fact, the largest shipment cleared here, zeros left out."""
     found = {}
     for counter in COUNTERS:
         if counter.origin == origin:
-            persons = cleared_persons(read, exporter, counter, on, recipient)
+            persons = largest_cleared(read, exporter, counter, on, recipient)
             if persons:
                 found[counter.prior] = persons
     return found

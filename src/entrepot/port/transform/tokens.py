@@ -24,6 +24,7 @@ import polars as pl
 
 from entrepot.kernel import files
 from entrepot.kernel.errors import InvalidInput, StorageError
+from entrepot.port.transform.durable import sync_folder
 
 TOKEN_BITS = 128
 """A birthday collision among a billion values has a chance of about 1 in 10^21."""
@@ -107,7 +108,7 @@ class TokenKeys:
                 handle.flush()
                 os.fsync(handle.fileno())
             path.unlink()
-            files.sync_directory(self._directory)
+            sync_folder(self._directory)
         except OSError as error:
             raise files.storage_error(error, path) from error
 
@@ -139,7 +140,7 @@ class TokenKeys:
             temporary.unlink(missing_ok=True)
             files.create_durable(temporary, msgspec.json.encode(known), mode=0o600)
             temporary.rename(path)
-            files.sync_directory(self._directory)
+            sync_folder(self._directory)
         except OSError as error:
             raise files.storage_error(error, path) from error
 

@@ -41,7 +41,7 @@ from entrepot.kernel.receipt import verify_receipt
 
 STEPS = (
     "verified shaped begun facts-loaded decided appended applied staged committed tile-written "
-    "integrated checkpoint-signed checkpoint-written checkpoint-renamed published answered"
+    "integrated checkpoint-signed checkpoint-written checkpoint-renamed published flushed answered"
 ).split()
 """Every named point between and inside the steps of the sequencer and of the log."""
 

@@ -47,4 +47,4 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
     assert counts["kills"] >= 200
     killed_at = counts["killed_at"]
     assert isinstance(killed_at, dict)
-    assert len(killed_at) == 17 and all(killed_at.values()), "every step was hit"
+    assert len(killed_at) == 18 and all(killed_at.values()), "every step was hit"

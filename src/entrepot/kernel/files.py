@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +24,9 @@ _REMEDIES = {
     errno.EPERM: "give this user the right to write there, or choose another home",
     errno.EIO: "the disk reports a fault; copy the home to another disk and run entrepot fsck",
 }
+
+
+_WRITE_WHOLE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 def storage_error(error: OSError, path: Path | str) -> StorageError:
@@ -49,68 +52,61 @@ def create_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         finally:
             os.close(descriptor)
             os.unlink(temporary)
-        sync_directory(path.parent)
+        _sync(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise storage_error(error, path) from error
 
 
-def replace_durable(path: Path, content: bytes, *, on_step: Callable[[str], None]) -> None:
+def replace_whole(path: Path, content: bytes, *, on_step: Callable[[str], None]) -> None:
     """Replace the whole of `path` with `content`, or leave it as it was (POSIX rename).
 
-    Order: temporary file, its fsync, rename, fsync of the directory. Raises StorageError.
+    Order: temporary file, its fsync, rename. After a power cut either file may be there, and it is
+    whole; `sync_all` of the directory makes it the new one for good. Raises StorageError.
     """
     temporary = path.with_name(path.name + ".new")
     try:
-        write_in_place(temporary, content)
+        descriptor = os.open(temporary, _WRITE_WHOLE, 0o644)
+        try:
+            write_and_sync(descriptor, content)
+        finally:
+            os.close(descriptor)
         on_step("checkpoint-written")
         os.rename(temporary, path)
         on_step("checkpoint-renamed")
-        sync_directory(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
 
 
 def write_in_place(path: Path, content: bytes) -> None:
-    """Write `content` as the whole of `path` and fsync it. Only for files no reader relies on yet.
+    """Write `content` as the whole of `path`, not yet flushed. Raises OSError.
 
-    Raises OSError (the caller knows the sentence to say).
+    Only for files no reader relies on yet, and that can be written again after a crash.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, _WRITE_WHOLE, 0o644)
     try:
-        write_and_sync(descriptor, content)
+        write_all(descriptor, content)
     finally:
         os.close(descriptor)
 
 
-def write_all_in_place(
-    contents: Mapping[Path, bytes],
-    syncer: ThreadPoolExecutor,
-    *,
-    on_step: Callable[[str], None],
-) -> None:
-    """Write many files as `write_in_place` does, then flush them and their directories.
+def sync_all(paths: Iterable[Path], syncer: ThreadPoolExecutor) -> None:
+    """Flush files and the directories that name them, side by side. Raises OSError.
 
-    The flushes run side by side: a file system commits them together, which costs about the time
-    of one. Raises OSError; then nothing may be assumed of any of the files.
+    A file system commits flushes that wait together in one go, so many cost about as one.
     """
-    directories = {path.parent for path in contents}
-    for directory in sorted(directories):
-        make_directories(directory)
-    descriptors = []
+    whole = set(paths)
+    whole |= {path.parent for path in whole}
+    list(syncer.map(_sync, sorted(whole)))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        for path, content in contents.items():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            descriptors.append(os.open(path, flags, 0o644))
-            write_all(descriptors[-1], content)
-            on_step("tile-written")
-        for directory in sorted(directories):
-            descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        list(syncer.map(os.fsync, descriptors))
+        os.fsync(descriptor)
     finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -126,15 +122,6 @@ def write_and_sync(descriptor: int, content: bytes) -> None:
     os.fsync(descriptor)
 
 
-def sync_directory(directory: Path) -> None:
-    """Flush a directory, so that names created or renamed in it survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_directories(directory: Path) -> None:
     """Create `directory` and its missing parents durably. Raises OSError."""
     missing = []
@@ -144,10 +131,5 @@ def make_directories(directory: Path) -> None:
         current = current.parent
     for created in reversed(missing):
         created.mkdir(exist_ok=True)
-    sync_directories({created.parent for created in missing})
-
-
-def sync_directories(directories: Iterable[Path]) -> None:
-    """Flush several directories, in a fixed order."""
-    for directory in sorted(directories):
-        sync_directory(directory)
+    for parent in sorted({created.parent for created in missing}):
+        _sync(parent)

@@ -93,8 +93,10 @@ class Node:
 
     def close(self) -> None:
         """Close log and store, and give the writer's lock back."""
-        self.log.close()
-        self.store.close()
+        try:
+            self.log.close()
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Node:
         """Return the node itself."""

@@ -1,12 +1,13 @@
 """The log: an append-only Merkle tree in tlog-tiles files, made in three distinct steps.
 
     sequenced    the entries have their index and are durable in the store's journal
-    integrated   they are in the tree: tiles and entry bundles are written and flushed
-    published    a signed checkpoint covers them, renamed into place and flushed
+    integrated   they are in the tree: tiles and entry bundles are written
+    published    a signed checkpoint covers them, flushed and renamed into place
 
 `sequence` runs inside the caller's transaction; `publish` does the other two for all that is
-sequenced. Tiles and checkpoint are functions of the journal, so a crash
-anywhere is repaired by doing the step again. Crash points and the reasoning: docs/internals/log.md.
+sequenced. Tiles and checkpoint are functions of the journal, which keeps every entry until the
+files made from it are flushed; so a crash anywhere is repaired by doing the steps again. Crash
+points and the reasoning: docs/internals/log.md.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ import sqlalchemy as sa
 from entrepot.kernel import files
 from entrepot.kernel.checkpoint import Checkpoint, LogSigner, format_tlog_proof, verify_checkpoint
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
-from entrepot.kernel.merkle import consistency_path, inclusion_path, root_of
+from entrepot.kernel.merkle import EMPTY_ROOT, consistency_path, inclusion_path, root_of
 from entrepot.kernel.receipt import TreeSignature, issue_receipt, sign_tree
-from entrepot.kernel.store import JOURNAL, TREE, Store
-from entrepot.kernel.tiles import WIDTH, Edge, Tile, TileTree, decode_bundle, encode_bundle
+from entrepot.kernel.store import JOURNAL, TREE, Store, clear_journal
+from entrepot.kernel.tiles import Edge, TileTree, decode_bundle
 
 BATCH_MAX: Final = 4_096
 """Most entries in one append; bounds memory and the time of one transaction."""
+
+FLUSH_ENTRIES, FLUSH_APPENDS, FLUSH_BYTES = 16_384, 64, 16 << 20
+"""Tiles are flushed, and the journal cut, when any of these has gathered since the last time."""
 
 SYNCERS: Final = 8
 """Threads that flush the files of one append side by side; they only wait."""
@@ -72,13 +76,19 @@ class Log:
         self._edge = Edge()
         self._published = Edge()
         self._unwritten: dict[str, bytes] = {}
+        self._unflushed: dict[str, int] = {}
+        self._flushed = 0
+        self._appends = 0
         self._tree: TileTree | None = None
         self._tree_signature: TreeSignature | None = None
         self._syncer = ThreadPoolExecutor(SYNCERS, thread_name_prefix="entrepot-sync")
 
     def close(self) -> None:
-        """End the threads that flush files."""
-        self._syncer.shutdown()
+        """Flush what is written and end the threads. Raises StorageError; nothing is lost then."""
+        try:
+            self.flush()
+        finally:
+            self._syncer.shutdown()
 
     @classmethod
     def open(
@@ -102,7 +112,7 @@ class Log:
             if log.sequenced_size == 0:
                 log.append([genesis()])
         except BaseException:
-            log.close()
+            log._syncer.shutdown()
             raise
         return log
 
@@ -146,15 +156,14 @@ class Log:
         if not 0 < len(entries) <= BATCH_MAX:
             raise InvalidInput(f"a batch has 1 to {BATCH_MAX:,} entries", value=len(entries))
         first = self._edge.size
-        edge, changed = self._edge.append(entries)
-        write.execute(JOURNAL.delete().where(JOURNAL.c.first < self._published.size))
-        write.execute(
-            JOURNAL.insert().values(first=first, count=len(entries), entries=encode_bundle(entries))
-        )
-        row = {"id": 1, "size": edge.size, "root": edge.root}
-        statement = TREE.update().where(TREE.c.id == 1) if first else TREE.insert()
-        write.execute(statement.values(row))
-        return Staged(first, edge, changed)
+        growth = self._edge.grow(entries)
+        edge = growth.edge
+        clear_journal(write, self._flushed)
+        row = {"first": first, "count": len(entries), "entries": growth.bundle}
+        write.execute(JOURNAL.insert(), row)
+        head = {"id": 1, "size": edge.size, "root": edge.root}
+        write.execute(TREE.update().values(head) if first else TREE.insert().values(head))
+        return Staged(first, edge, growth.files)
 
     def adopt(self, staged: Staged) -> None:
         """Take over what was staged, after its transaction has committed: it is sequenced now."""
@@ -168,103 +177,150 @@ class Log:
         Raises StorageError when the disk refuses: the entries stay sequenced, the next call tries
         again, and no later entry is accepted before.
         """
-        if self._published.size == self._edge.size:
+        if self._published.size == self._edge.size and not self._unwritten:
             return
         self._integrate()
         checkpoint = Checkpoint(self.signer.origin, self._edge.size, self._edge.root)
         note = self.signer.sign(checkpoint, self.clock())
         self.crash("checkpoint-signed")
-        files.replace_durable(self.directory / "checkpoint", note, on_step=self.crash)
-        self.crash("published")
-        before, self._published = self._published, self._edge
-        self._unwritten = {}
+        files.replace_whole(self.directory / "checkpoint", note, on_step=self.crash)
+        self._published = self._edge
         self._tree = self._tree_signature = None
-        self._drop_partials(before.size)
+        self._appends += 1
+        self.crash("published")
+        if (
+            self._appends >= FLUSH_APPENDS
+            or self.size - self._flushed >= FLUSH_ENTRIES
+            or sum(self._unflushed.values()) >= FLUSH_BYTES
+        ):
+            self.flush()
 
     def _integrate(self) -> None:
-        """Write and flush the changed tiles and bundles, then the directories naming them.
-
-        They are written in place: no checkpoint covers them yet, so no reader relies on them.
-        """
-        contents = {self.directory / name: body for name, body in self._unwritten.items()}
+        """Write the changed tiles and bundles in place: no checkpoint covers them yet."""
         try:
-            files.write_all_in_place(contents, self._syncer, on_step=self.crash)
+            for name, content in self._unwritten.items():
+                path = self.directory / name
+                self._unflushed[name] = len(content)
+                try:
+                    files.write_in_place(path, content)
+                except FileNotFoundError:
+                    files.make_directories(path.parent)
+                    files.write_in_place(path, content)
+                self.crash("tile-written")
         except OSError as error:
             raise files.storage_error(error, error.filename or self.directory) from error
+        self._unwritten = {}
         self.crash("integrated")
 
-    def _drop_partials(self, size_before: int) -> None:
-        """Remove partial tiles whose full tile is published (C2SP tlog-tiles allows it then)."""
-        for level in range(-1, 8):
-            shift = 8 * max(level, 0)
-            number = (size_before >> shift) // WIDTH
-            if number < (self._published.size >> shift) // WIDTH:
-                full = self.directory / Tile(level, number, WIDTH).path
-                shutil.rmtree(full.with_name(full.name + ".p"), ignore_errors=True)
+    def flush(self) -> None:
+        """Make tiles and checkpoint as durable as the journal, which may then be cut.
+
+        Partial tiles whose full tile is now flushed are removed (C2SP tlog-tiles allows it).
+        Raises StorageError; the next call tries again.
+        """
+        if not self._unflushed and self._flushed == self.size:
+            return
+        paths = [self.directory / name for name in self._unflushed]
+        try:
+            files.sync_all([*paths, self.directory / "checkpoint"], self._syncer)
+        except OSError as error:
+            raise files.storage_error(error, error.filename or self.directory) from error
+        self.crash("flushed")
+        for name in self._unflushed:
+            if ".p/" not in name:
+                shutil.rmtree(self.directory / f"{name}.p", ignore_errors=True)
+        self._unflushed = {}
+        self._flushed, self._appends = self.size, 0
 
     def recover(self) -> None:
-        """Read published and sequenced state from the disk, check that they agree, finish the work.
+        """Read checkpoint and journal, check that they agree, write again what a crash lost.
 
-        Never signs unless the sequenced tree extends the published one. Raises StorageError.
+        The tree is rebuilt from the beginning of the journal, where everything is flushed. Never
+        signs unless the sequenced tree extends the published one. Raises StorageError.
         """
-        size, root, journal = self._read_store()
-        published = self._read_published(has_store=size > 0, journal=journal)
-        if published.size > size:
+        size, root, first, entries = self._read_store()
+        checkpoint = self._read_checkpoint(journal_first=first)
+        if checkpoint.size > size:
             raise StorageError(
-                f"the store ends at entry {size:,} but a checkpoint for {published.size:,} was "
+                f"the store ends at entry {size:,} but a checkpoint for {checkpoint.size:,} was "
                 "published: the store was restored from an old backup",
                 value=self.directory,
                 remedy="restore the newest store; a log that signed again from here would fork",
             )
-        self._published = published
-        self._edge, self._unwritten = published, {}
-        for first, entries in journal:
-            fresh = entries[max(0, self._edge.size - first) :]
-            if fresh and first <= self._edge.size:
-                self._edge, changed = self._edge.append(fresh)
-                self._unwritten.update(changed)
-        if self._edge.size != size or (size and self._edge.root != root):
-            raise StorageError(
-                "published log and store do not continue each other",
-                value=f"published {published.size:,}, rebuilt {self._edge.size:,}, stored {size:,}",
-                remedy="restore log and store from one backup; run entrepot fsck",
-            )
+        if checkpoint.size < first or first + len(entries) != size:
+            raise self._disagreement(checkpoint.size, first, size)
+        waiting = checkpoint.size - first
+        published = self._flushed_edge(first).grow(entries[:waiting])
+        sequenced = published.edge.grow(entries[waiting:])
+        if published.edge.root != checkpoint.root or (size and sequenced.edge.root != root):
+            raise self._disagreement(checkpoint.size, first, size)
+        changed = {**published.files, **sequenced.files}
+        self._unwritten = {
+            name: content for name, content in changed.items() if self._read(name) != content
+        }
+        self._unflushed = {name: len(content) for name, content in changed.items()}
+        self._published, self._edge, self._flushed = published.edge, sequenced.edge, first
+        self._tree = self._tree_signature = None
+        self._integrate()
         self.publish()
+        self.flush()
 
-    def _read_store(self) -> tuple[int, bytes, list[tuple[int, list[bytes]]]]:
-        """Return size and root of the sequenced tree, and the journal."""
+    def _disagreement(self, published: int, first: int, size: int) -> StorageError:
+        return StorageError(
+            "published log and store do not continue each other",
+            value=f"published {published:,}; journal from {first:,}; store {size:,}",
+            remedy="restore log and store from one backup; run entrepot fsck",
+        )
+
+    def _read_store(self) -> tuple[int, bytes, int, list[bytes]]:
+        """Return size and root of the sequenced tree, and the journal: first index, entries."""
         with self.store.reading() as read:
             head = read.execute(sa.select(TREE.c.size, TREE.c.root)).one_or_none()
             rows = read.execute(sa.select(JOURNAL).order_by(JOURNAL.c.first)).all()
-        size, root = (0, b"") if head is None else (head.size, head.root)
-        return size, root, [(first, decode_bundle(bundle, count)) for first, count, bundle in rows]
+        size, root = (0, EMPTY_ROOT) if head is None else head
+        entries: list[bytes] = []
+        start = rows[0][0] if rows else size
+        try:
+            for first, count, bundle in rows:
+                if first != start + len(entries):
+                    raise self._disagreement(self.size, first, size)
+                entries += decode_bundle(bundle, count)
+        except VerificationError as error:
+            raise StorageError("journal of the store is damaged", value=error.value) from error
+        return size, root, start, entries
 
-    def _read_published(self, *, has_store: bool, journal: list[tuple[int, list[bytes]]]) -> Edge:
-        """Return the edge of the published tree, verified against its signed checkpoint."""
+    def _read_checkpoint(self, *, journal_first: int) -> Checkpoint:
+        """Return the published checkpoint, verified; of size 0 while none was ever flushed."""
+        path = self.directory / "checkpoint"
         try:
-            note = (self.directory / "checkpoint").read_bytes()
+            return verify_checkpoint(path.read_bytes(), self.signer.keys)
         except FileNotFoundError:
-            if has_store and (not journal or journal[0][0] != 0):
-                raise StorageError(
-                    "the checkpoint of the log is missing",
-                    value=self.directory / "checkpoint",
-                    remedy="restore log and store from one backup",
-                ) from None
-            return Edge()
+            if journal_first == 0:
+                return Checkpoint(self.signer.origin, 0, EMPTY_ROOT)
+            raise StorageError(
+                "the checkpoint of the log is missing",
+                value=path,
+                remedy="restore log and store from one backup",
+            ) from None
         except OSError as error:
-            raise files.storage_error(error, self.directory / "checkpoint") from error
-        try:
-            checkpoint = verify_checkpoint(note, self.signer.keys)
-            edge = TileTree(checkpoint.size, self._read).edge()
+            raise files.storage_error(error, path) from error
         except VerificationError as error:
             raise StorageError(
-                f"the published log does not hold: {error.what}",
+                f"the published checkpoint does not hold: {error.what}",
                 value=error.value,
                 remedy="restore log and store from one backup, and the keys that belong to them",
             ) from error
-        if edge.root != checkpoint.root:
-            raise StorageError("tiles do not give the root of the checkpoint", value=self.directory)
-        return edge
+
+    def _flushed_edge(self, size: int) -> Edge:
+        """Return the edge of the tree where the journal begins, from flushed tiles."""
+        try:
+            return TileTree(size, self._read).edge()
+        except VerificationError as error:
+            raise StorageError(
+                f"the log is damaged: {error.what}",
+                value=error.value,
+                remedy="restore log and store from one backup; run entrepot fsck",
+            ) from error
 
     def _read(self, name: str) -> bytes | None:
         """Return the content of a file of the log, or None."""

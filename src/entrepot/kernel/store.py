@@ -23,6 +23,8 @@ from entrepot.kernel.files import storage_error
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 2_000
 """How long a statement waits for another connection's lock before it gives up."""
+WAL_PAGES: Final = 4_000
+"""Pages (4 KiB) after which SQLite folds its write-ahead log into the database."""
 
 KERNEL_TABLES: Final = sa.MetaData()
 
@@ -208,6 +210,13 @@ def read_only(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql("PRAGMA query_only=0")
 
 
+def clear_journal(write: sa.Connection, below: int) -> None:
+    """Delete journal rows that begin below an index. Their entries are public: no overwriting."""
+    write.exec_driver_sql("PRAGMA secure_delete=OFF")
+    write.execute(JOURNAL.delete().where(JOURNAL.c.first < below))
+    write.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
 def read_meta(read: sa.Connection, key: str) -> str | None:
     """Return one setting of the store, or None."""
     value: str | None = read.execute(
@@ -246,6 +255,7 @@ def _configure(engine: sa.Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
+            f"wal_autocheckpoint={WAL_PAGES}",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -8,6 +8,7 @@ through a function the caller gives.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -27,6 +28,8 @@ WIDTH: Final = 256
 """Hashes in a full tile (C2SP tlog-tiles, "Merkle Tree")."""
 ENTRY_MAX_BYTES: Final = 65_535
 """Longest entry: bundles give its length in 16 bits (C2SP tlog-tiles, "Log Entries")."""
+
+_LENGTH = struct.Struct(">H")
 
 Read = Callable[[str], bytes | None]
 """Path below the log's root -> content, or None when there is no such file."""
@@ -94,13 +97,18 @@ def covering_tiles(index: int, size: int) -> list[Tile]:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """Return entries with their 16-bit big-endian lengths (C2SP tlog-tiles, "Log Entries")."""
-    if any(len(entry) > ENTRY_MAX_BYTES for entry in entries):
+    return b"".join(_with_lengths(entries))
+
+
+def _with_lengths(entries: Sequence[bytes]) -> list[bytes]:
+    longest = max(map(len, entries), default=0)
+    if longest > ENTRY_MAX_BYTES:
         raise InvalidInput(
             "log entry is longer than 65,535 bytes",
-            value=max(len(entry) for entry in entries),
+            value=longest,
             remedy="log a hash or a commitment and keep the body in the store",
         )
-    return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
+    return [_LENGTH.pack(len(entry)) + entry for entry in entries]
 
 
 def decode_bundle(bundle: bytes, count: int) -> list[bytes]:
@@ -119,6 +127,14 @@ def decode_bundle(bundle: bytes, count: int) -> list[bytes]:
             value=f"{len(entries)} of {count} entries in {len(bundle)} bytes",
         )
     return entries
+
+
+class Growth(NamedTuple):
+    """What appending gives: the new edge, the files that change, the entries as one bundle."""
+
+    edge: Edge
+    files: dict[str, bytes]
+    bundle: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +162,13 @@ class Edge:
 
         Files of the new tree only: full tiles, and the partial tiles of the new right edge.
         """
+        return self.grow(entries)[:2]
+
+    def grow(self, entries: Sequence[bytes]) -> Growth:
+        """Append as `append` does, and return also the entries encoded as one bundle."""
         files: dict[str, bytes] = {}
-        bundle = self._append_bundles(entries, files)
+        encoded = _with_lengths(entries)
+        bundle = self._append_bundles(encoded, files)
         levels = list(self.levels)
         fresh = leaf_hashes(entries)
         level = 0
@@ -165,15 +186,16 @@ class Edge:
                 files[Tile(level, number, len(hashes)).path] = b"".join(hashes)
             levels[level] = tuple(hashes)
             level += 1
-        return Edge(self.size + len(entries), tuple(levels), bundle), files
+        edge = Edge(self.size + len(entries), tuple(levels), bundle)
+        return Growth(edge, files, b"".join(encoded))
 
-    def _append_bundles(self, entries: Sequence[bytes], files: dict[str, bytes]) -> bytes:
+    def _append_bundles(self, encoded: Sequence[bytes], files: dict[str, bytes]) -> bytes:
         """Add the entry bundles to `files`; return the bytes of the last, partial one."""
         bundle, filled, number = self.bundle, self.size % WIDTH, self.size // WIDTH
         at = 0
-        while at < len(entries):
-            taken = entries[at : at + WIDTH - filled]
-            bundle += encode_bundle(taken)
+        while at < len(encoded):
+            taken = encoded[at : at + WIDTH - filled]
+            bundle += b"".join(taken)
             at, filled = at + len(taken), filled + len(taken)
             files[Tile(-1, number, filled).path] = bundle
             if filled == WIDTH:
@@ -232,13 +254,18 @@ class TileTree:
         return entry
 
     def edge(self) -> Edge:
-        """Return the right edge, as stored; the caller compares its root with a checkpoint."""
+        """Return the right edge, its bundle checked against its hashes; its root is not checked."""
         levels: list[tuple[bytes, ...]] = []
         for tile in edge_tiles(self.size):
             levels += [()] * (tile.level - len(levels))
             levels.append(tuple(self.tile_hashes(tile)))
         filled = self.size % WIDTH
-        last = self.bundle_bytes(self.size // WIDTH) if filled else b""
+        last = b""
+        if filled:
+            entries = self.bundle_entries(self.size // WIDTH)
+            if tuple(leaf_hashes(entries)) != levels[0]:
+                raise VerificationError("last entry bundle does not match its leaf hashes")
+            last = encode_bundle(entries)
         return Edge(self.size, tuple(levels), last)
 
     def _fold(self, level: int, number: int) -> list[list[bytes]]:

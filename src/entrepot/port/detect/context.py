@@ -88,11 +88,13 @@ def apply_context(cases: list[Case]) -> Kind:
     _integer_addresses(cases)
     kind = table_kind(cases)
     for case in cases:
+        _attributes(case, kind)
+    for case in cases:
         _births(case, kind)
         _keys(case, cases, kind)
+        _customers_that_are_firms(case, kind)
         _phones(case, kind)
         _names(case, cases, kind)
-        _attributes(case, kind)
     for case in cases:
         _places(case, cases, kind)
     _deaths(cases)
@@ -198,14 +200,23 @@ def _keys(case: Case, cases: list[Case], kind: Kind) -> None:
     if not (bare or uuid or (not words and profile.index == 0)):
         return
     weight = 4.5 if only_id or uuid or profile.index == 0 else 1.5
-    if reading.entities == {"thing"} and not uuid:
-        return
     if "thing" in reading.entities:
         return
-    if kind is Kind.PERSONS:
+    about = any(c.confident(C.HEALTH, C.GENDER, C.AGE, C.GENETIC) for c in cases)
+    if kind is Kind.PERSONS or (kind is Kind.THINGS and about):
         case.add(C.RECORD_ID, weight, "a key in a table of persons")
     elif kind is Kind.ORGANISATIONS:
         case.add(C.RECORD_ID_ORG, weight, "a key in a table of organisations")
+
+
+def _customers_that_are_firms(case: Case, kind: Kind) -> None:
+    """A unique `customer id` in a table of organisations is an organisation's key."""
+    words = {"customer", "client", "account", "kunden", "cliente", "客户", "取引先", "고객"}
+    scores = case.scores()
+    if kind is Kind.ORGANISATIONS and scores.get(C.RECORD_ID, 0) > 0:
+        joined = " ".join(case.profile.reading.words)
+        if any(w in joined for w in words) and case.profile.distinct_ratio > 0.95:
+            case.add(C.RECORD_ID_ORG, scores[C.RECORD_ID] + 5.0, "customers that are organisations")
 
 
 def _key_like(profile: Profile) -> bool:
@@ -351,7 +362,9 @@ def _country(case: Case, cases: list[Case], kind: Kind) -> None:
     )
     if kind is Kind.PERSONS:
         case.add(C.ADDRESS if address else C.LOCATION, 6.0, "country in a table of persons")
-    elif kind is Kind.ORGANISATIONS and address:
+    elif kind is Kind.THINGS and any(c.confident(C.ADDRESS) for c in cases):
+        case.add(C.ADDRESS, 6.0, "country beside an address")
+    elif kind is not Kind.PERSONS and address:
         case.add(C.ORG_ADDRESS, 6.0, "country beside an address in a table of organisations")
 
 

@@ -67,7 +67,7 @@ class HeaderReading:
         """The category the header names most clearly, if any."""
         if not self.weights:
             return None
-        return max(self.weights, key=lambda c: (self.weights[c], -_HEAD_ORDER.index(c)))
+        return max(self.weights, key=lambda c: self.weights[c])
 
     def weight(self, category: Category) -> float:
         """Return the header's log-odds for `category`."""
@@ -226,18 +226,15 @@ def _resolve(hits: list[Hit], words: list[str]) -> HeaderReading:
     for hit in hits:
         if hit.concept[0] in "@%":
             continue
-        category, weight = _category(hit.concept), hit.strength
+        category, weight = Category(hit.concept), hit.strength
         covered = sum(1 for w in words[hit.start : hit.stop] if not w.isdigit())
         weight += 1.0 if covered >= letters else 0.0
         reading.weights[category] = max(reading.weights.get(category, 0.0), weight)
     _demote_modifiers(reading, hits)
     _apply_roles(reading)
-    _apply_entities(reading)
+    covered = {i for h in hits if h.concept[0] == "@" for i in range(h.start, h.stop)}
+    _apply_entities(reading, whole=len(covered) >= letters)
     return reading
-
-
-def _category(concept: str) -> Category:
-    return C.NONE if concept == "country" else Category(concept)
 
 
 def _demote_modifiers(reading: HeaderReading, hits: list[Hit]) -> None:
@@ -245,10 +242,11 @@ def _demote_modifiers(reading: HeaderReading, hits: list[Hit]) -> None:
     spans: dict[Category, set[int]] = {}
     for hit in hits:
         if hit.concept[0] not in "@%":
-            spans.setdefault(_category(hit.concept), set()).add(hit.start)
-    reading.roles |= {"country"} if C.NONE in reading.weights else set()
-    reading.weights.pop(C.NONE, None)
+            spans.setdefault(Category(hit.concept), set()).add(hit.start)
     named = [c for c in _HEAD_ORDER if c in reading.weights]
+    if C.NONE in reading.weights:
+        for category in named:
+            reading.weights[category] *= 0.5
     if len(named) < 2:
         return
     head = named[0]
@@ -284,7 +282,8 @@ def _apply_roles(reading: HeaderReading) -> None:
         weights[C.DATE_OF_BIRTH] = 5.0
 
 
-def _apply_entities(reading: HeaderReading) -> None:
+def _apply_entities(reading: HeaderReading, *, whole: bool) -> None:
+    """Let words such as `customer` or `supplier` decide what a bare id or name is; `whole`: alone."""
     weights, roles, who = reading.weights, reading.roles, reading.entities
     org = "org" in who and "person" not in who
     if org:
@@ -307,7 +306,7 @@ def _apply_entities(reading: HeaderReading) -> None:
         elif "thing" not in who:
             weights[C.PERSON_NAME] = 1.5
             weights[C.ORGANISATION] = 0.8
-    elif not derived and "thing" not in who:
+    elif not derived and "thing" not in who and whole:
         if "person" in who:
             weights[C.PERSON_NAME] = 2.5
             weights[C.RECORD_ID] = 2.5

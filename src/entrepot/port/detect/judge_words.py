@@ -306,6 +306,9 @@ def word_lanes(profile: Profile) -> list[Lane]:
         *place_lanes(profile),
         *attribute_lanes(profile),
     ]
+    taught, levels = profile.word_share("education")
+    if levels >= 2 and taught > 0.5:
+        lanes.append(Lane("dictionary", C.NONE, 4.0, f"{taught:.0%} of cells are levels of education"))
     browser, seen = profile.word_share("browser")
     if seen >= 1 and browser > 0.5:
         text = f"{browser:.0%} of cells are browsers or systems"

@@ -43,6 +43,9 @@ class Encoder(Protocol):
     def finish(self) -> None:
         """Write what stands at the end of the format."""
 
+    def discard(self) -> None:
+        """Release what the format's library holds; the sink no longer keeps what it is given."""
+
 
 def open_encoder(sink: Sink, form: Form) -> Encoder:
     """Return the encoder of a form. Raises `InvalidInput` for one that is not known."""
@@ -88,6 +91,10 @@ class _Checked:
                 remedy="write one batch, which may have no rows",
             )
         self._inner.finish()
+        self._packed.finish()
+
+    def discard(self) -> None:
+        self._inner.discard()
         self._packed.finish()
 
 
@@ -183,6 +190,9 @@ class _CsvEncoder:
     def finish(self) -> None:
         pass
 
+    def discard(self) -> None:
+        pass
+
 
 _JSON_NATIVE = (pl.String, pl.Boolean, pl.List, pl.Struct, pl.Null)
 
@@ -199,6 +209,9 @@ class _JsonEncoder:
         self._out.write(buffer.getvalue())
 
     def finish(self) -> None:
+        pass
+
+    def discard(self) -> None:
         pass
 
 
@@ -230,6 +243,9 @@ class _ParquetEncoder:
     def finish(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    def discard(self) -> None:
+        self.finish()
 
 
 _AVRO_TYPES: dict[type[pl.DataType], Any] = {
@@ -266,6 +282,9 @@ class _AvroEncoder:
 
     def finish(self) -> None:
         self._writer.flush()
+
+    def discard(self) -> None:
+        pass
 
 
 def _avro_type(kind: pl.DataType) -> Any:

@@ -27,6 +27,8 @@ def flatten(series: pl.Series, name: str) -> list[pl.Series]:
         return leaves
     if isinstance(kind, pl.Array):
         return flatten(series.arr.to_list(), name)
+    if isinstance(kind, pl.Map):
+        return flatten(series.map.entries(), name)
     if isinstance(kind, pl.List):
         return _flatten_list(series, name)
     if isinstance(kind, pl.Categorical | pl.Enum):
@@ -55,6 +57,8 @@ def _leaves(kind: pl.DataType, name: str, depth: int, limit: int) -> list[tuple[
             for field in kind.fields
             for leaf in _leaves(instance(field.dtype), f"{name}.{field.name}", depth - 1, limit)
         ]
+    if isinstance(kind, pl.Map):
+        kind = pl.List(pl.Struct({"key": kind.key, "value": kind.value}))
     if isinstance(kind, pl.List | pl.Array):
         inner = _leaves(instance(kind.inner), f"{name}[]", depth - 1, limit)
         return [(path, f"list<{label.removeprefix('list<').rstrip('>')}>") for path, label in inner]

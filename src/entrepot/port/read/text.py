@@ -32,6 +32,8 @@ def as_text(series: pl.Series) -> pl.Series:
         return _datetime_text(series)
     if isinstance(kind, pl.Duration):
         return series.dt.to_string("iso")
+    if isinstance(kind, pl.Map):
+        return _list_text(series.map.entries())
     if isinstance(kind, pl.List | pl.Array):
         return _list_text(series)
     if isinstance(kind, pl.Struct):

@@ -164,6 +164,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         strings, phonetic = read_shared_strings(package, limits.shared_strings_bytes)
         metadata, warnings = read_passengers(package, book)
         filled = _fill(package, book, strings, source)
+    phonetic += sum(one.notes.phonetic_guides for one in filled)
     if phonetic:
         warnings.append(f"{phonetic} phonetic guides of names or words are not examined")
     tables: list[Table] = []

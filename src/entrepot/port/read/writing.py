@@ -23,7 +23,7 @@ import polars as pl
 
 from entrepot.kernel.errors import Conflict, InvalidInput, StorageError
 from entrepot.port.model import FileReport
-from entrepot.port.read.encoders import Encoder, open_encoder
+from entrepot.port.read.encoders import open_encoder
 from entrepot.port.read.form import Form
 
 
@@ -67,15 +67,14 @@ class Writer:
         self._rows = 0
         if os.path.lexists(path):
             raise _taken(path)
-        self._part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+        self._part = path.with_name(f".entrepot-{secrets.token_hex(8)}.part")
+        self._file = _created(self._part, path)
         try:
-            self._file = _HashedFile(self._part)
-        except OSError as error:
-            raise _failed(path, error) from error
-        try:
-            self._encoder: Encoder = open_encoder(self._file, form)
+            self._encoder = open_encoder(self._file, form)
         except BaseException:
-            self.abort()
+            self._file.discarding = True
+            self._file.close()
+            self._part.unlink(missing_ok=True)
             raise
 
     @property
@@ -118,7 +117,9 @@ class Writer:
 
     def abort(self) -> None:
         """Remove what was written so far. Does nothing after `commit`."""
-        if self._written is None:
+        if self._written is None and not self._file.discarding:
+            self._file.discarding = True
+            self._encoder.discard()
             self._file.close()
             self._part.unlink(missing_ok=True)
 
@@ -148,8 +149,11 @@ class _HashedFile:
         self._hash = hashlib.sha256()
         self._size = 0
         self.closed = False
+        self.discarding = False
 
     def write(self, content: bytes) -> int:
+        if self.discarding:
+            return len(content)
         self._file.write(content)
         self._hash.update(content)
         self._size += len(content)
@@ -159,7 +163,8 @@ class _HashedFile:
         return self._size
 
     def flush(self) -> None:
-        self._file.flush()
+        if not self.discarding:
+            self._file.flush()
 
     def finish(self) -> tuple[int, str]:
         self._file.flush()
@@ -169,7 +174,19 @@ class _HashedFile:
 
     def close(self) -> None:
         self.closed = True
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            # A full disk: what is still buffered cannot be written, and is not wanted any more.
+            if not self.discarding:
+                raise
+
+
+def _created(part: Path, path: Path) -> _HashedFile:
+    try:
+        return _HashedFile(part)
+    except OSError as error:
+        raise _failed(path, error) from error
 
 
 def _publish(part: Path, path: Path) -> None:

@@ -173,7 +173,9 @@ def read_date_styles(package: Package) -> list[bool]:
 
 def is_date_format(code: str) -> bool:
     """Say whether a number format shows a point in time (elapsed hours are a quantity)."""
-    return not _ELAPSED.search(code) and bool(_DATE_TOKEN.search(_LITERAL.sub("", code)))
+    if code.lower().startswith("general") or _ELAPSED.search(code):
+        return False
+    return bool(_DATE_TOKEN.search(_LITERAL.sub("", code)))
 
 
 def _number(text: str | None) -> int:

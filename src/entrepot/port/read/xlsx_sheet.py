@@ -39,10 +39,12 @@ _INTEGER_BOUND = 2.0**63
 
 
 class SheetNotes(msgspec.Struct):
-    """What a sheet hides: columns (positions from 0) and how many rows with cells."""
+    """What a sheet hides: columns (positions from 0), how many rows with cells, and how many
+    phonetic guides (furigana) stand beside the text."""
 
     hidden_columns: set[int] = msgspec.field(default_factory=set)
     hidden_rows: int = 0
+    phonetic_guides: int = 0
 
 
 class SheetContext(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class _Reader:
             self._taking = not self._in_phonetic
         elif tag == "rPh":
             self._in_phonetic = True
+            self.notes.phonetic_guides += 1
         elif tag == "row":
             self._row = {}
             self._position = -1

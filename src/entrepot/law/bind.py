@@ -82,11 +82,11 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
         for regime in library.content.regimes.values()
         if (bound := binder.regime(regime)) is not None
     )
-    content = BoundContent(regimes, (), reads_day=False)
-    derivations = binder.derivations({f for node in content.nodes() for f in ir.facts_of(node)})
-    content = BoundContent(regimes, derivations, reads_day=False)
-    reads_day = any("flow.as_of" in ir.facts_of(node) for node in content.nodes())
-    return BoundContent(regimes, derivations, reads_day)
+    nodes = BoundContent(regimes, (), reads_day=False).nodes()
+    read = {fact for node in nodes for fact in ir.facts_of(node)}
+    derivations = binder.derivations(read)
+    read |= {fact for item in derivations for rule in item.rules for fact in ir.facts_of(rule[2])}
+    return BoundContent(regimes, derivations, reads_day="flow.as_of" in read)
 
 
 class _Binder:

@@ -72,10 +72,21 @@ def _members(
     return members.union(*(day.members(group) for group in groups))
 
 
-def _settle(node: ir.Node) -> ir.Node:
-    if any(isinstance(part, ir.Fact) for part in ir.walk(node)):
-        return node
-    return ir.Const(compile_test(node)({}))
+def _settle(node: ir.Compare | ir.In | ir.Has | ir.Empty | ir.Truth) -> ir.Node:
+    match node:
+        case ir.Compare(_, left, right):
+            settled = _constant(left) and _constant(right)
+        case ir.Truth(fact):
+            settled = _constant(fact)
+        case _:
+            settled = _constant(node.left)
+    return ir.Const(compile_test(node)({})) if settled else node
+
+
+def _constant(node: ir.Value) -> bool:
+    if isinstance(node, ir.Sum):
+        return _constant(node.left) and _constant(node.right)
+    return isinstance(node, ir.Const)
 
 
 def _entries(name: str, day: Day) -> ir.Node:

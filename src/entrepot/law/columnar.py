@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from entrepot.law.assess import BoundLaw
 
 STATUSES: tuple[str, ...] = ("open", "conditional", "undecided", "barred")
+
+STREAMED_ROWS_MIN = 100_000
+"""From this size on Polars works through the frame in pieces, on all cores."""
 
 _TYPES: dict[str, pl.DataType] = {
     "bool": pl.Boolean(),
@@ -54,15 +57,15 @@ def column_type(spec: FactSpec) -> pl.DataType:
 def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]) -> pl.DataFrame:
     """Return a frame with one row per set of facts and one column per fact that any row has."""
     listed = list(rows)
-    names = sorted({name for row in listed for name in row})
+    # A frame without columns has no rows, so the day stands in when nothing is known.
+    names = sorted({name for row in listed for name in row}) or ["flow.as_of"]
     return pl.DataFrame(
         {
             name: pl.Series(
                 [_plain(row.get(name)) for row in listed], dtype=column_type(specs[name])
             )
             for name in names
-        },
-        height=len(listed),
+        }
     )
 
 
@@ -81,10 +84,14 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
     plan = frame.lazy()
     for name, expression in _derivations(bound, set(frame.columns)):
         plan = plan.with_columns(expression.alias(name))
-    builder = _Builder(bound, set(frame.columns), known)
+    builder = _Builder(bound, set(frame.columns), known, status=status)
     sides = [builder.regime(regime) for regime in bound.content.regimes]
-    outputs = builder.join(sides, status=status)
-    return plan.select(**outputs).collect(engine="streaming" if frame.height > 100_000 else "auto")
+    outputs = builder.join(sides)
+    plan = builder.steps.onto(plan).select(**outputs)
+    if frame.height >= STREAMED_ROWS_MIN:
+        return plan.collect(engine="streaming")
+    # A small frame costs less to work out than a plan of hundreds of columns does to optimise.
+    return plan.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
 
 
 def _check(bound: BoundLaw, frame: pl.DataFrame) -> set[str]:
@@ -171,7 +178,7 @@ class _Reader:
         """Return a value expression; null is unknown."""
         match node:
             case ir.Const(value):
-                return pl.lit(value)
+                return _literal(type(value), value)
             case ir.Fact("flow.as_of"):
                 return pl.lit(self.as_of)
             case ir.Fact(name, default):
@@ -186,6 +193,12 @@ class _Reader:
                 return a - b if minus else a + b
             case _:
                 raise AssertionError(f"not bound: {node}")
+
+
+@lru_cache(maxsize=4096)
+def _literal(kind: type, value: Scalar | None) -> pl.Expr:
+    """Return a literal; `kind` keeps true apart from 1 in the cache."""
+    return pl.lit(value)
 
 
 def _compare(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
@@ -251,10 +264,42 @@ class _Side:
     exports: pl.Expr
 
 
+class _Steps:
+    """Intermediate columns in layers, each reading only earlier ones.
+
+    An expression used twice would be copied into each use, and copies of copies grow without bound;
+    a column is worked out once.
+    """
+
+    def __init__(self) -> None:
+        self.depths: dict[str, int] = {}
+        self.layers: list[list[pl.Expr]] = []
+
+    def add(self, expression: pl.Expr) -> pl.Expr:
+        """Give `expression` a column of its own and return that column."""
+        depth = max((self.depths.get(name, 0) for name in expression.meta.root_names()), default=0)
+        name = f"__{len(self.depths)}"
+        self.depths[name] = depth + 1
+        if depth == len(self.layers):
+            self.layers.append([])
+        self.layers[depth].append(expression.alias(name))
+        return pl.col(name)
+
+    def onto(self, plan: pl.LazyFrame) -> pl.LazyFrame:
+        """Return `plan` with all intermediate columns."""
+        for layer in self.layers:
+            plan = plan.with_columns(layer)
+        return plan
+
+
 class _Builder:
     """Builds the expressions of every regime and joins them."""
 
-    def __init__(self, bound: BoundLaw, columns: set[str], known: set[str]) -> None:
+    def __init__(
+        self, bound: BoundLaw, columns: set[str], known: set[str], *, status: bool
+    ) -> None:
+        self.steps = _Steps()
+        self.status = status
         derived = {item.name for item in bound.content.derivations}
         self.reader = _Reader(bound, columns | derived)
         self.known = known
@@ -274,25 +319,26 @@ class _Builder:
         """Return the state of `rule`, those of the rules that defeat it first."""
         if rule in memo:
             return memo[rule]
-        test = self.reader.truth(rule.node)
+        add = self.steps.add
+        test = add(self.reader.truth(rule.node))
         certain = self.two_valued(rule.node)
-        true = test if certain else test.fill_null(False)
-        unknown = None if certain else test.is_null()
+        true = test if certain else add(test.fill_null(False))
+        unknown = None if certain else add(test.is_null())
         closed = None
         if rule.closed is not None:
-            shut = self.reader.truth(rule.closed_node).fill_null(False)
-            closed, true = true & shut, true & ~shut
+            shut = add(self.reader.truth(rule.closed_node).fill_null(False))
+            closed, true = add(true & shut), add(true & ~shut)
         contested = None
         if rule.defeaters:
             others = [self.state(other, memo) for other in rule.defeaters]
-            beaten = _any([other.sure for other in others])
+            beaten = add(_any([other.sure for other in others]))
             doubts = [d for o in others for d in (o.open, o.contested) if d is not None]
             if unknown is not None:
-                unknown = unknown & ~beaten
-            true = true & ~beaten
+                unknown = add(unknown & ~beaten)
+            true = add(true & ~beaten)
             if doubts:
-                doubt = _any(doubts)
-                contested, true = true & doubt, true & ~doubt
+                doubt = add(_any(doubts))
+                contested, true = add(true & doubt), add(true & ~doubt)
         code = self.codes.setdefault(rule.rule.id, len(self.codes) + 1)
         memo[rule] = _State(rule, code, true, unknown, contested, closed)
         return memo[rule]
@@ -308,10 +354,10 @@ class _Builder:
                 side = found
                 continue
             test = self.reader.truth(option.node)
-            engaged = test.fill_null(option.role in ("export", "import"))
+            engaged = self.steps.add(test.fill_null(option.role in ("export", "import")))
             side = _Side(
                 *(
-                    pl.when(engaged).then(new).otherwise(old)
+                    self.steps.add(pl.when(engaged).then(new).otherwise(old))
                     for new, old in zip(_parts(found), _parts(side), strict=True)
                 )
             )
@@ -326,13 +372,14 @@ class _Builder:
 
     def track(self, track: Track, exports: pl.Expr) -> _Side:
         """Return the expressions of the rules of one role; see `Track` for what they mean."""
+        add = self.steps.add
         memo: dict[BoundRule, _State] = {}
         groups = [[self.state(rule, memo) for rule in group] for group in track.classes]
         reached: list[pl.Expr] = []
         before = _NO
         for group in groups:
-            reached.append(~before)
-            before = before | _any([state.sure for state in group])
+            reached.append(add(~before))
+            before = add(before | _any([state.sure for state in group]))
         settled = before
         default = OUTCOME_RANK[track.default]
         ordered = [s for group in groups for s in sorted(group, key=lambda s: -s.rule.rank)]
@@ -340,39 +387,38 @@ class _Builder:
             ((s, r) for group, r in zip(groups, reached, strict=True) for s in group),
             key=lambda pair: -pair[0].rule.rank,
         )
-        decided = _first([(s.hit, s.rule.rank) for s in ordered], default)
-        code = _first_code([(s.hit, s.code) for s in ordered], 0)
-        any_hit = _any([s.hit for s in ordered])
+        decided = add(_first([(s.hit, s.rule.rank) for s in ordered], default))
+        code = add(_first_code([(s.hit, s.code) for s in ordered], 0))
+        any_hit = add(_any([s.hit for s in ordered]))
         doubts = [
-            (e & r, s.rule.rank) for s, r in by_rank for e in (s.open, s.contested) if e is not None
+            (add(e & r), s.rule.rank) for s, r in by_rank for e in (s.open, s.contested) if e is not None
         ]
-        closures = [(s.closed & r, s) for s, r in by_rank if s.closed is not None]
-        floor = _first([(e, s.rule.rank) for e, s in closures], -1)
-        shut = _any([e for e, _ in closures])
+        closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
+        floor = add(_first([(e, s.rule.rank) for e, s in closures], -1))
+        shut = add(_any([e for e, _ in closures]))
         if closures:
             gap = ~any_hit if default != _PROHIBITED else _NO
-            stays = shut & (gap | (decided < floor))
-            code = pl.when(stays).then(_first_code([(e, s.code) for e, s in closures], 0)).otherwise(code)
-            decided = pl.when(stays).then(floor).otherwise(decided)
-            any_hit = any_hit | stays
-        peak = pl.max_horizontal(decided, floor) if closures else decided
-        ask = _NO
+            stays = add(shut & (gap | (decided < floor)))
+            shown = _first_code([(e, s.code) for e, s in closures], 0)
+            code = add(pl.when(stays).then(shown).otherwise(code))
+            decided = add(pl.when(stays).then(floor).otherwise(decided))
+            any_hit = add(any_hit | stays)
+        rank = peak = decided
         if doubts:
-            wild = _first(doubts, -1)
-            peak = pl.max_horizontal(peak, wild)
-            if track.default in BLOCKING:
-                ask = ~any_hit & _any([e for e, _ in doubts])
-        contested = [s for s in ordered if s.contested is not None]
-        if contested:
-            sure = _first([(s.sure, s.rule.rank) for s in ordered], -1)
-            peak = pl.max_horizontal(peak, sure)
-        if contested or doubts:
+            # The strictest that is still possible: open rules, what stands behind them, the default.
+            behind = [_first([(s.sure, s.rule.rank) for s in ordered], -1)] if any(
+                s.contested is not None for s in ordered
+            ) else []
             gap_ = ~settled if default == _PROHIBITED else ~settled & ~shut
-            peak = pl.max_horizontal(peak, pl.when(gap_).then(_rank(default)).otherwise(_rank(-1)))
-        if contested or doubts or closures:
-            ask = ask | (peak > decided)
-        rank = pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(decided) if doubts or contested else decided
-        unmet, failed = self.duties(track, ordered, rank, decided, code)
+            last = pl.when(gap_).then(_rank(default)).otherwise(_rank(-1))
+            peak = add(pl.max_horizontal(decided, floor, _first(doubts, -1), *behind, last))
+            ask = peak > decided
+            if track.default in BLOCKING:
+                ask = ask | (~any_hit & _any([e for e, _ in doubts]))
+            rank = add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(decided))
+        unmet, failed = (
+            self.duties(track, ordered, rank, decided, code) if self.status else (_NO, _NO)
+        )
         return _Side(rank, peak, code, unmet, failed, exports)
 
     # -- status ----------------------------------------------------------------------------------
@@ -385,10 +431,10 @@ class _Builder:
         failed: list[pl.Expr] = []
         before = _NO
         for duty in track.duties:
-            arises = self.reader.truth(duty.when_node).fill_null(True)
+            arises = self.steps.add(self.reader.truth(duty.when_node).fill_null(True))
             if duty.duty.not_for:
                 arises = arises & ~_any([rank == OUTCOME_RANK[o] for o in sorted(duty.duty.not_for)])
-            before = self.duty(duty, arises, unmet, failed, before)
+            before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
         for state in states:
             route = track.route_duties.get(state.rule.rule.id, ())
             if not route:
@@ -399,12 +445,13 @@ class _Builder:
                 if s.rule.rank == state.rule.rank and (s.rule.klass == state.rule.klass or s.closed is not None)
             ]
             live = state.hit if state.closed is None else state.hit | state.closed
-            hit = live & (decided == state.rule.rank) & _any([code == other for other in alike])
+            hit = self.steps.add(live & (decided == state.rule.rank) & _any([code == other for other in alike]))
             for duty in route:
                 arises = hit & self.reader.truth(duty.when_node).fill_null(True)
-                before = self.duty(duty, arises, unmet, failed, before)
+                before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
         demanding = _any([rank == OUTCOME_RANK[name] for name in sorted(PRECONDITIONED)])
-        return _any([*unmet, demanding & ~before]), _any(failed)
+        add = self.steps.add
+        return add(_any([*unmet, demanding & ~before])), add(_any(failed))
 
     def duty(
         self,
@@ -421,16 +468,18 @@ class _Builder:
             return before
         done = self.reader.truth(duty.done_node).fill_null(False)
         unmet.append(arises & ~done)
-        return before | arises
+        return self.steps.add(before | arises)
 
     # -- the whole -------------------------------------------------------------------------------
 
-    def join(self, sides: list[_Side], *, status: bool) -> dict[str, pl.Expr]:
+    def join(self, sides: list[_Side]) -> dict[str, pl.Expr]:
         """Return the output columns."""
-        uncovered = pl.when(_any([s.exports for s in sides])).then(_rank(-1)).otherwise(
-            _rank(_NEEDS_HUMAN)
+        uncovered = (
+            pl.when(_any([s.exports for s in sides]))
+            .then(_rank(-1))
+            .otherwise(_rank(_NEEDS_HUMAN))
         )
-        rank = pl.max_horizontal([uncovered, *(side.rank for side in sides)])
+        rank = self.steps.add(pl.max_horizontal([uncovered, *(side.rank for side in sides)]))
         peak = pl.max_horizontal([uncovered, *(side.peak for side in sides)])
         code = _first_of(sides, rank)
         outputs = {
@@ -440,7 +489,7 @@ class _Builder:
             if self.codes
             else pl.lit(None, dtype=pl.String),
         }
-        if status:
+        if self.status:
             undecided = _any([rank == OUTCOME_RANK[name] for name in sorted(UNDECIDED)])
             barred = (rank == _PROHIBITED) | _any([side.failed for side in sides])
             number = (
@@ -460,10 +509,12 @@ def _parts(side: _Side) -> tuple[pl.Expr, ...]:
     return side.rank, side.peak, side.code, side.unmet, side.failed, side.exports
 
 
+@lru_cache(maxsize=256)
 def _rank(value: int) -> pl.Expr:
     return pl.lit(value, dtype=pl.Int8)
 
 
+@lru_cache(maxsize=4096)
 def _code(value: int) -> pl.Expr:
     return pl.lit(value, dtype=pl.Int32)
 
@@ -484,10 +535,10 @@ def _first_code(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Ex
 
 
 def _first_of(sides: list[_Side], rank: pl.Expr) -> pl.Expr:
-    """Return the code of the deciding rule of the first side that is as strict as the whole."""
+    """Return the code of the deciding rule of the first side as strict as the whole that has one."""
     result = _code(0)
     for side in reversed(sides):
-        result = pl.when(side.rank == rank).then(side.code).otherwise(result)
+        result = pl.when((side.rank == rank) & (side.code > 0)).then(side.code).otherwise(result)
     return result
 
 

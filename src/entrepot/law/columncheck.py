@@ -37,11 +37,10 @@ def summary(assessment: Assessment) -> dict[str, str | None]:
     """Return what the columnar back end also says: outcome, strictest, rule, status."""
     sides = assessment.sides
     peak = strictest((assessment.outcome, *(side.strictest for side in sides)))
-    deciding = next((side for side in sides if side.outcome == assessment.outcome), None)
-    rule = deciding.rules[0].id if deciding is not None and deciding.rules else None
+    rules = (hit.id for side in sides if side.outcome == assessment.outcome for hit in side.rules)
     return {
         "outcome": assessment.outcome,
         "strictest": peak,
         "status": assessment.status,
-        "rule": rule,
+        "rule": next(rules, None),
     }

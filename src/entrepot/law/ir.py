@@ -169,21 +169,19 @@ def negation(part: Node) -> Node:
 
 def children(node: Node | Value) -> tuple[Node | Value, ...]:
     """Return the direct parts of a node."""
-    match node:
-        case And(parts) | Or(parts):
-            return parts
-        case Not(part):
-            return (part,)
-        case Compare(_, left, right) | Sum(left, right, _):
-            return (left, right)
-        case In(left=left) | Has(left=left) | Empty(left):
-            return (left,)
-        case Truth(fact):
-            return (fact,)
-        case Entries(_, entries):
-            return tuple(condition for _, condition in entries)
-        case _:
-            return ()
+    if isinstance(node, (And, Or)):
+        return node.parts
+    if isinstance(node, (Compare, Sum)):
+        return (node.left, node.right)
+    if isinstance(node, (In, Has, Empty)):
+        return (node.left,)
+    if isinstance(node, Truth):
+        return (node.fact,)
+    if isinstance(node, Not):
+        return (node.part,)
+    if isinstance(node, Entries):
+        return tuple(condition for _, condition in node.entries)
+    return ()
 
 
 def walk(node: Node | Value) -> Iterator[Node | Value]:
@@ -197,4 +195,12 @@ def walk(node: Node | Value) -> Iterator[Node | Value]:
 
 def facts_of(node: Node | Value) -> tuple[str, ...]:
     """Return the names of the facts that `node` reads, each once, in reading order."""
-    return tuple(dict.fromkeys(part.name for part in walk(node) if isinstance(part, Fact)))
+    found: dict[str, None] = {}
+    stack: list[Node | Value] = [node]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, Fact):
+            found[here.name] = None
+        else:
+            stack.extend(reversed(children(here)))
+    return tuple(found)

@@ -13,6 +13,7 @@ from entrepot.law.assess import Decision
 from entrepot.law.explain import domain
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment, Scalar
+from entrepot.law.outcomes import strictness
 from entrepot.law.vocabulary import spell
 from entrepot.port.plan.model import Help
 from entrepot.port.plan.search import Searcher, milder, settled
@@ -27,19 +28,43 @@ def helps(searcher: Searcher, facts: FactSet, plain: Decision, as_is: Assessment
     """Return the changes that would lead to a milder answer, those in the parties' hands first."""
     if settled(plain) and as_is.status == "open":
         return []
-    singles = [change for change in as_is.changes if change.milder]
-    found = [
-        Help(change.what, change.fact, change.value, change.outcome, change.rules)
-        for change in singles
-        if _movable(searcher, change.fact)
-    ]
-    alone = {help_.fact for help_ in found}
-    found = _one_per_fact(found)
-    found += _pairs(searcher, facts, plain, alone)
+    found = _singles(searcher, facts, plain)
+    found += _pairs(searcher, facts, plain, {help_.fact for help_ in found})
     vocabulary = searcher.bound.library.vocabulary
     return sorted(
         found, key=lambda item: _SOURCES.index(vocabulary[item.fact.split(" ")[0]].source)
     )[:HELPS_MAX]
+
+
+def _singles(searcher: Searcher, facts: FactSet, plain: Decision) -> list[Help]:
+    """Return, per fact, the single change with the mildest answer on some side."""
+    found = []
+    for name in searcher.read:
+        if not _movable(searcher, name):
+            continue
+        best: tuple[int, Help] | None = None
+        for value in domain(searcher.bound, name):
+            if facts[name] == value:
+                continue
+            then = searcher.decide(facts, {name: value})
+            if then.outcome == "NEEDS_FACT" or not milder(then, plain):
+                continue
+            rank = sum(strictness(verdict.outcome) for _, _, verdict in then.verdicts)
+            if best is None or rank < best[0]:
+                said = _said(searcher, name, value)
+                help_ = Help(said, name, spell(value), _changed(plain, then), list(then.rules))
+                best = (rank, help_)
+        if best is not None:
+            found.append(best[1])
+    return found
+
+
+def _changed(before: Decision, after: Decision) -> str:
+    """Return the outcome of the side that got milder (the joined one when several did)."""
+    was = {(regime, role): v.outcome for regime, role, v in before.verdicts}
+    now = {(regime, role): v.outcome for regime, role, v in after.verdicts}
+    moved = [outcome for side, outcome in now.items() if was.get(side, outcome) != outcome]
+    return moved[0] if len(moved) == 1 else after.outcome
 
 
 def _pairs(searcher: Searcher, facts: FactSet, plain: Decision, alone: set[str]) -> list[Help]:
@@ -96,11 +121,3 @@ def _movable(searcher: Searcher, name: str) -> bool:
     spec = searcher.bound.library.vocabulary[name]
     fixed = ("exporter.", "data.class", "data.origin", "data.personal", "flow.", "basis.")
     return spec.source != "flow" and not name.startswith(fixed)
-
-
-def _one_per_fact(items: list[Help]) -> list[Help]:
-    """Keep, per fact, the value with the mildest answer; items come mildest first."""
-    kept: dict[str, Help] = {}
-    for item in items:
-        kept.setdefault(item.fact, item)
-    return list(kept.values())

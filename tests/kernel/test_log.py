@@ -73,7 +73,7 @@ def test_partial_tiles_go_when_the_full_tile_is_flushed(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         for _ in range(6):
             node.log.append([b"x"] * 50)
-        node.log.flush()
+    with open_toy(tmp_path / "h") as node:
         tiles = tmp_path / "h" / "log" / "tile"
         assert (tiles / "0" / "000").is_file()
         assert not (tiles / "0" / "000.p").exists()

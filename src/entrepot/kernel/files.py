@@ -91,14 +91,19 @@ def write_in_place(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def sync_all(paths: Iterable[Path], syncer: ThreadPoolExecutor) -> None:
-    """Flush files and the directories that name them, side by side. Raises OSError.
+def sync_all(root: Path, names: Iterable[str], syncer: ThreadPoolExecutor) -> None:
+    """Flush files below `root` and every directory from them up to it. Raises OSError.
 
-    A file system commits flushes that wait together in one go, so many cost about as one.
+    The flushes run side by side: a file system commits those that wait together in one go, so
+    many cost about as one.
     """
-    whole = set(paths)
-    whole |= {path.parent for path in whole}
-    list(syncer.map(_sync, sorted(whole)))
+    paths = {root}
+    for name in names:
+        path = root / name
+        while path != root:
+            paths.add(path)
+            path = path.parent
+    list(syncer.map(_sync, sorted(paths)))
 
 
 def _sync(path: Path) -> None:

@@ -204,7 +204,7 @@ class Log:
                 try:
                     files.write_in_place(path, content)
                 except FileNotFoundError:
-                    files.make_directories(path.parent)
+                    path.parent.mkdir(parents=True, exist_ok=True)
                     files.write_in_place(path, content)
                 self.crash("tile-written")
         except OSError as error:
@@ -220,15 +220,13 @@ class Log:
         """
         if not self._unflushed and self._flushed == self.size:
             return
-        paths = [self.directory / name for name in self._unflushed]
         try:
-            files.sync_all([*paths, self.directory / "checkpoint"], self._syncer)
+            files.sync_all(self.directory, [*self._unflushed, "checkpoint"], self._syncer)
         except OSError as error:
             raise files.storage_error(error, error.filename or self.directory) from error
         self.crash("flushed")
-        for name in self._unflushed:
-            if ".p/" not in name:
-                shutil.rmtree(self.directory / f"{name}.p", ignore_errors=True)
+        full = [self.directory / name for name in self._unflushed if ".p/" not in name]
+        self._syncer.submit(_drop_partials, full)
         self._unflushed = {}
         self._flushed, self._appends = self.size, 0
 
@@ -366,6 +364,12 @@ class Log:
         tree = self.tree()
         path = inclusion_path(index, tree.size, tree.node_at)
         return format_tlog_proof(index, path, self.checkpoint())
+
+
+def _drop_partials(full_tiles: list[Path]) -> None:
+    """Remove the partial tiles beside full ones. What stays after a crash is harmless."""
+    for path in full_tiles:
+        shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
 
 
 def read_file(directory: Path, name: str) -> bytes | None:

@@ -43,7 +43,9 @@ def day(r: random.Random, low: int, high: int) -> date:
 
 
 def cn_id(r: random.Random) -> str:
-    area = r.choice(["110105", "310104", "440305", "330106", "510107", "420102", "320506", "610113"])
+    area = r.choice(
+        ["110105", "310104", "440305", "330106", "510107", "420102", "320506", "610113"]
+    )
     body = area + day(r, 1950, 2006).strftime("%Y%m%d") + digits(r, 3)
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
     return body + "10X98765432"[sum(int(a) * b for a, b in zip(body, weights, strict=True)) % 11]
@@ -55,7 +57,11 @@ def cn_mobile(r: random.Random) -> str:
 
 def uscc(r: random.Random) -> str:
     alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-    body = "91" + r.choice(["110105", "310104", "440305"]) + "".join(r.choice(alphabet) for _ in range(9))
+    body = (
+        "91"
+        + r.choice(["110105", "310104", "440305"])
+        + "".join(r.choice(alphabet) for _ in range(9))
+    )
     total = sum(alphabet.index(c) * pow(3, i, 31) for i, c in enumerate(body))
     return body + alphabet[(31 - total % 31) % 31]
 
@@ -90,7 +96,9 @@ def rrn(r: random.Random) -> str:
 
 def my_number(r: random.Random) -> str:
     body = digits(r, 11)
-    total = sum(int(a) * b for a, b in zip(body, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
+    total = (
+        sum(int(a) * b for a, b in zip(body, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
+    )
     return body + str(0 if total <= 1 else 11 - total)
 
 
@@ -121,7 +129,11 @@ def siret(r: random.Random) -> str:
 
 
 def nir(r: random.Random) -> str:
-    body = r.choice("12") + f"{r.randint(40, 99)}{r.randint(1, 12):02d}{r.randint(1, 95):02d}" + digits(r, 6)
+    body = (
+        r.choice("12")
+        + f"{r.randint(40, 99)}{r.randint(1, 12):02d}{r.randint(1, 95):02d}"
+        + digits(r, 6)
+    )
     return body + f"{97 - int(body) % 97:02d}"
 
 
@@ -143,21 +155,58 @@ ES_FIRST = "Guadalupe Íñigo Rocío Álvaro Montserrat Joaquín Pilar Ximena Ro
 ES_LAST = "García Hernández Ibáñez Echeverría Domínguez Zapatero Villanueva Quintana Orozco Benavides Peña Salcedo".split()
 PT_FIRST = "João Conceição Thiago Fabiana Gustavo Letícia Vinícius Larissa Otávio Raquel Caetano Iracema".split()
 PT_LAST = "Silva Oliveira Cavalcanti Figueiredo Magalhães Nogueira Pacheco Queiroz Teixeira Assunção".split()
-CN_FAMILY, CN_GIVEN = "王李张刘陈杨赵黄周吴徐孙马朱胡林郭何", "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国志文辉"
-JP_FAMILY = "佐藤 鈴木 高橋 田中 渡辺 伊藤 山本 中村 小林 加藤 吉田 山田 大野 宮崎 榎本 柏木".split()
+CN_FAMILY, CN_GIVEN = (
+    "王李张刘陈杨赵黄周吴徐孙马朱胡林郭何",
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国志文辉",
+)
+JP_FAMILY = (
+    "佐藤 鈴木 高橋 田中 渡辺 伊藤 山本 中村 小林 加藤 吉田 山田 大野 宮崎 榎本 柏木".split()
+)
 JP_GIVEN = "翔太 美咲 健一 陽菜 大輔 由美子 拓海 結衣 誠 恵子 颯太 千尋".split()
-JP_KANA = "サトウ ショウタ|スズキ ミサキ|タカハシ ケンイチ|タナカ ヒナ|ワタナベ ダイスケ|イトウ ユミコ|エノモト チヒロ|カシワギ マコト".split("|")
-KR_FAMILY, KR_GIVEN = "김이박최정강조윤장임한오", "민준 서연 지훈 하은 영수 미영 도윤 수빈 재현 은지 상철 정희".split()
-CITIES_US = [("Springfield", "IL"), ("Austin", "TX"), ("Portland", "OR"), ("Tampa", "FL"), ("Boise", "ID"), ("Dayton", "OH"), ("Eugene", "OR"), ("Macon", "GA")]
-COMPANIES = "Hollow Creek Logistics LLC|Brightwater Dental Inc.|Meridian Freight Corp|Oakline Software Ltd|Northgate Foods plc|Tallgrass Energy Partners LP|Vantage Steel Company|Kestrel Analytics Inc|Pinnacle Roofing LLC|Solera Pharmaceuticals".split("|")
-COMPANIES_DE = "Nordlicht Maschinenbau GmbH|Alpenblick Touristik AG|Hagedorn & Söhne KG|Rheintal Logistik GmbH & Co. KG|Sonnenfeld Apotheke e.K.|Weserkraft Energie eG|Kranich Verlag GmbH".split("|")
-COMPANIES_CN = "上海云帆信息技术有限公司|北京华泽贸易有限公司|深圳市宏达电子有限公司|广州启明医药股份有限公司|杭州蓝海网络科技有限公司|成都锦程物流有限公司".split("|")
-COMPANIES_JP = "株式会社青葉商事|東都電機株式会社|有限会社みどり製作所|株式会社北斗システム|さくら物産株式会社|日進運輸株式会社".split("|")
-COMPANIES_KR = "(주)한빛소프트|주식회사 대성물산|㈜누리테크|미래전자 주식회사|(주)동해건설".split("|")
-COMPANIES_BR = "Padaria Estrela do Sul Ltda|Metalúrgica Horizonte S.A.|Comércio de Tecidos Aurora ME|Transportes Rio Claro Ltda|Construtora Vale Verde S/A".split("|")
-JOBS = "Software Engineer|Registered Nurse|Accountant|Sales Manager|Truck Driver|Data Analyst|Line Cook|Paralegal|HR Coordinator|Civil Engineer".split("|")
-DISEASES = "Hypertension|Type 2 diabetes|Asthma|Migraine|Acute bronchitis|Major depressive disorder|Osteoarthritis|Pneumonia|Anemia|Chronic kidney disease".split("|")
-DRUGS = "Metformin 500 mg|Lisinopril 10 mg|Albuterol inhaler|Sertraline 50 mg|Ibuprofen 400 mg|Amoxicillin|Atorvastatin 20 mg".split("|")
+JP_KANA = "サトウ ショウタ|スズキ ミサキ|タカハシ ケンイチ|タナカ ヒナ|ワタナベ ダイスケ|イトウ ユミコ|エノモト チヒロ|カシワギ マコト".split(
+    "|"
+)
+KR_FAMILY, KR_GIVEN = (
+    "김이박최정강조윤장임한오",
+    "민준 서연 지훈 하은 영수 미영 도윤 수빈 재현 은지 상철 정희".split(),
+)
+CITIES_US = [
+    ("Springfield", "IL"),
+    ("Austin", "TX"),
+    ("Portland", "OR"),
+    ("Tampa", "FL"),
+    ("Boise", "ID"),
+    ("Dayton", "OH"),
+    ("Eugene", "OR"),
+    ("Macon", "GA"),
+]
+COMPANIES = "Hollow Creek Logistics LLC|Brightwater Dental Inc.|Meridian Freight Corp|Oakline Software Ltd|Northgate Foods plc|Tallgrass Energy Partners LP|Vantage Steel Company|Kestrel Analytics Inc|Pinnacle Roofing LLC|Solera Pharmaceuticals".split(
+    "|"
+)
+COMPANIES_DE = "Nordlicht Maschinenbau GmbH|Alpenblick Touristik AG|Hagedorn & Söhne KG|Rheintal Logistik GmbH & Co. KG|Sonnenfeld Apotheke e.K.|Weserkraft Energie eG|Kranich Verlag GmbH".split(
+    "|"
+)
+COMPANIES_CN = "上海云帆信息技术有限公司|北京华泽贸易有限公司|深圳市宏达电子有限公司|广州启明医药股份有限公司|杭州蓝海网络科技有限公司|成都锦程物流有限公司".split(
+    "|"
+)
+COMPANIES_JP = "株式会社青葉商事|東都電機株式会社|有限会社みどり製作所|株式会社北斗システム|さくら物産株式会社|日進運輸株式会社".split(
+    "|"
+)
+COMPANIES_KR = "(주)한빛소프트|주식회사 대성물산|㈜누리테크|미래전자 주식회사|(주)동해건설".split(
+    "|"
+)
+COMPANIES_BR = "Padaria Estrela do Sul Ltda|Metalúrgica Horizonte S.A.|Comércio de Tecidos Aurora ME|Transportes Rio Claro Ltda|Construtora Vale Verde S/A".split(
+    "|"
+)
+JOBS = "Software Engineer|Registered Nurse|Accountant|Sales Manager|Truck Driver|Data Analyst|Line Cook|Paralegal|HR Coordinator|Civil Engineer".split(
+    "|"
+)
+DISEASES = "Hypertension|Type 2 diabetes|Asthma|Migraine|Acute bronchitis|Major depressive disorder|Osteoarthritis|Pneumonia|Anemia|Chronic kidney disease".split(
+    "|"
+)
+DRUGS = "Metformin 500 mg|Lisinopril 10 mg|Albuterol inhaler|Sertraline 50 mg|Ibuprofen 400 mg|Amoxicillin|Atorvastatin 20 mg".split(
+    "|"
+)
 PROSE = [
     "Customer called about a late delivery and asked for a refund of the shipping fee.",
     "Very satisfied with the service, would recommend to colleagues and friends.",
@@ -166,7 +215,9 @@ PROSE = [
     "Order arrived with a broken lid. Replacement was sent the same day.",
     "Prefers contact in the evening because of shift work at the plant.",
 ]
-PRODUCTS = "Oak Side Table|Wireless Mouse|Stainless Kettle|Yoga Mat|LED Desk Lamp|Canvas Backpack|Ceramic Mug Set|Garden Hose 20m|Noise Cancelling Headphones|Trail Running Shoes".split("|")
+PRODUCTS = "Oak Side Table|Wireless Mouse|Stainless Kettle|Yoga Mat|LED Desk Lamp|Canvas Backpack|Ceramic Mug Set|Garden Hose 20m|Noise Cancelling Headphones|Trail Running Shoes".split(
+    "|"
+)
 
 
 def pick(options: list[str]) -> Make:
@@ -247,7 +298,11 @@ def uuid4(r: random.Random) -> str:
 def word_code(pattern: str) -> Make:
     def make(r: random.Random) -> str:
         return "".join(
-            r.choice(string.ascii_uppercase) if c == "A" else r.choice(string.digits) if c == "9" else c
+            r.choice(string.ascii_uppercase)
+            if c == "A"
+            else r.choice(string.digits)
+            if c == "9"
+            else c
             for c in pattern
         )
 

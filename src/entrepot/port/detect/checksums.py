@@ -26,21 +26,21 @@ _DIHEDRAL = np.array(
         [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
     ]
 )
+_DOUBLED = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], np.int32)
+_SHIFT_97 = np.array([10] * 10 + [100] * 26, np.int32)
 _PERMUTATION_1 = np.array([1, 5, 7, 6, 2, 8, 3, 0, 9, 4])
 
 
 def weighted(digits: Digits, weights: Sequence[int]) -> Digits:
     """Return the weighted sum of the first `len(weights)` digits of each row."""
-    total: Digits = digits[:, : len(weights)] @ np.array(weights, np.int64)
+    total: Digits = digits[:, : len(weights)] @ np.array(weights, digits.dtype)
     return total
 
 
 def luhn(digits: Digits) -> Mask:
     """Return where a right-aligned row passes Luhn; rows of zeros alone do not count as a pass."""
-    doubled = digits.copy()
-    doubled[:, -2::-2] *= 2
-    doubled[doubled > 9] -= 9
-    good: Mask = (doubled.sum(axis=1) % 10 == 0) & digits.any(axis=1)
+    total = digits[:, -1::-2].sum(axis=1) + _DOUBLED[digits[:, -2::-2]].sum(axis=1)
+    good: Mask = (total % 10 == 0) & digits.any(axis=1)
     return good
 
 
@@ -67,11 +67,11 @@ def mod_11_10(digits: Digits) -> Mask:
 
 def mod_97(values: Digits) -> Digits:
     """Return each row's remainder mod 97, letters (10-35) counting as two digits; -1 if invalid."""
-    remainder = np.zeros(len(values), np.int64)
+    remainder = np.zeros(len(values), np.int32)
     for position in range(values.shape[1]):
-        column = values[:, position]
-        remainder = np.where(column > 9, remainder * 100 + column, remainder * 10 + column) % 97
-    return np.where((values < 0).any(axis=1), -1, remainder)
+        column = np.ascontiguousarray(values[:, position])
+        remainder = (remainder * _SHIFT_97[column] + column) % 97
+    return np.where(values.min(axis=1, initial=0) < 0, -1, remainder)
 
 
 def number(digits: Digits) -> Digits:

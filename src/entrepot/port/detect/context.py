@@ -102,7 +102,8 @@ def apply_context(cases: list[Case]) -> Kind:
 
 
 def _headerless(profile: Profile) -> bool:
-    return not profile.reading.weights and not profile.reading.roles - {"id"}
+    reading = profile.reading
+    return not reading.weights and not reading.roles - {"id"} and "thing" not in reading.entities
 
 
 def _pairs(cases: list[Case]) -> None:
@@ -130,7 +131,9 @@ def _integer_addresses(cases: list[Case]) -> None:
             case.add(C.IP, 9.0, "whole numbers in step with the addresses of another column")
 
 
-_GENERIC_WORDS = frozenset("column col field unnamed var variable attr feature f v x y c spalte 列 字段".split())
+_GENERIC_WORDS = frozenset(
+    "column col field unnamed var variable attr feature f v x y c spalte 列 字段".split()
+)
 
 
 def _generic(profile: Profile) -> bool:
@@ -373,7 +376,12 @@ def codes_without_header(cases: list[Case], kind: Kind) -> None:
     for case in cases:
         profile = case.profile
         if kind is Kind.PERSONS and _headerless(profile) and case.category is C.NONE:
-            if _key_like(profile) and profile.code_share > 0.95 and profile.mean_length >= 6 and entropy(profile) > 3.0:
+            if (
+                _key_like(profile)
+                and profile.code_share > 0.95
+                and profile.mean_length >= 6
+                and entropy(profile) > 3.0
+            ):
                 if not (epoch(profile) or excel_serial(profile) or _row_numbers(profile)):
                     if profile.numeric_share < 0.5:
                         case.add(C.RECORD_ID, 3.4, "opaque distinct codes in a table of persons")

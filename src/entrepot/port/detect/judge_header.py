@@ -144,7 +144,11 @@ def _date(p: Profile) -> tuple[float, str]:
         return 5.0, "seconds or milliseconds since 1970"
     if p.integral and len(years(p)) > 0.8 * len(p.values) and _max(p) < 2200:
         return 3.0, "the values are years"
-    if {"nights", "days", "hours", "number"} & set(p.reading.words) and p.integral and _max(p) < 400:
+    if (
+        {"nights", "days", "hours", "number"} & set(p.reading.words)
+        and p.integral
+        and _max(p) < 400
+    ):
         return -5.0, "a count of days"
     calendar = {
         "month",
@@ -317,7 +321,10 @@ def _closed(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.5:
         return _NO, "dates"
     if _numeric(p):
-        clear = bool(p.reading.weight(C.RELIGION) or {"political", "affiliation", "id"} & set(p.reading.words))
+        clear = bool(
+            p.reading.weight(C.RELIGION)
+            or {"political", "affiliation", "id"} & set(p.reading.words)
+        )
         return (-1.0, "numeric codes") if p.distinct <= 30 and clear else (-7.0, "numbers")
     if name_share(p)[0] > 0.4:
         return -4.0, "names of persons"
@@ -341,7 +348,11 @@ def _key(p: Profile) -> tuple[float, str]:
         return 1.5, "codes"
     if name_share(p)[0] > 0.3:
         return -5.0, "names of persons"
-    return (-5.0, "text without digits") if p.mean_words > 1.2 or p.mean_length > 5 else (-2.0, "words")
+    return (
+        (-5.0, "text without digits")
+        if p.mean_words > 1.2 or p.mean_length > 5
+        else (-2.0, "words")
+    )
 
 
 def _organisation(p: Profile) -> tuple[float, str]:

@@ -186,7 +186,8 @@ def _best_of(lanes: list[Lane]) -> list[Lane]:
 
 
 def _street_share(profile: Profile) -> tuple[float, int]:
-    tokens, suffixes, cjk = words("street"), words("street-suffix"), words("street-cjk")
+    tokens, cjk = words("street"), words("street-cjk")
+    suffixes = tuple(words("street-suffix"))
     hits, seen = 0, set()
     for value, raw in zip(profile.folded, profile.values, strict=True):
         digit = any(ch.isdigit() for ch in raw)
@@ -196,7 +197,7 @@ def _street_share(profile: Profile) -> tuple[float, int]:
         else:
             parts = profile.split(value)
             found = tokens.intersection(parts)
-            found |= {s for s in suffixes for p in parts if p.endswith(s) and len(p) > len(s) + 2}
+            found |= {p[-5:] for p in parts if len(p) > 5 and p.endswith(suffixes)}
             good = (
                 bool(found) and len(parts) >= 2 and (digit or (len(parts) <= 5 and _spells(found)))
             )
@@ -308,7 +309,9 @@ def word_lanes(profile: Profile) -> list[Lane]:
     ]
     taught, levels = profile.word_share("education")
     if levels >= 2 and taught > 0.5:
-        lanes.append(Lane("dictionary", C.NONE, 4.0, f"{taught:.0%} of cells are levels of education"))
+        lanes.append(
+            Lane("dictionary", C.NONE, 4.0, f"{taught:.0%} of cells are levels of education")
+        )
     browser, seen = profile.word_share("browser")
     if seen >= 1 and browser > 0.5:
         text = f"{browser:.0%} of cells are browsers or systems"

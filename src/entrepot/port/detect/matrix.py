@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Digits = NDArray[np.int64]
+Digits = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
-_SEPARATORS = r"[\s\-./()·–]"
+_SEPARATORS = r"[ \t\-./()·–]"
 
 
 def as_series(values: pl.Series | NDArray[np.generic] | list[str]) -> pl.Series:
@@ -23,8 +25,10 @@ def as_series(values: pl.Series | NDArray[np.generic] | list[str]) -> pl.Series:
 
 def compact(values: pl.Series) -> pl.Series:
     """Return upper-case text without blanks, hyphens, dots, slashes and brackets."""
-    if values.str.contains(r"[\s\-./()·–a-z]").any():
-        return values.str.replace_all(_SEPARATORS, "").str.to_uppercase()
+    if values.str.contains(_SEPARATORS).any():
+        values = values.str.replace_all(_SEPARATORS, "")
+    if values.str.contains("[a-z]").any():
+        values = values.str.to_uppercase()
     return values
 
 
@@ -54,9 +58,11 @@ def digit_matrix(values: pl.Series, width: int) -> tuple[Digits, Mask]:
     Rows of another length or with another character come back as zeros and False.
     """
     raw, fits = matrix(values, width)
-    digits = raw.astype(np.int64) - 48
-    good = fits & ((digits >= 0) & (digits <= 9)).all(axis=1)
-    digits[~good] = 0
+    small = raw - np.uint8(48)
+    good = fits & (small.max(axis=1, initial=0) <= 9)
+    digits = small.astype(np.int32)
+    if not good.all():
+        digits[~good] = 0
     return digits, good
 
 
@@ -73,10 +79,10 @@ def right_aligned(values: pl.Series, width: int) -> tuple[Digits, Mask]:
 
 def alnum_values(raw: Bytes) -> Digits:
     """Return 0-9 as 0-9, A-Z as 10-35, and any other byte as -1 (the ISO 7064 reading)."""
-    table = np.full(256, -1, np.int64)
+    table = np.full(256, -1, np.int32)
     table[48:58] = np.arange(10)
     table[65:91] = np.arange(10, 36)
-    return table[raw]
+    return np.asarray(table[raw])
 
 
 def dates_plausible(year: Digits, month: Digits, day: Digits) -> Mask:

@@ -66,19 +66,29 @@ class _ColumnState:
                 self.sweep = Sweep(self.sample.values)
                 if was_complete and len(before):
                     self.sweep.run(before, counts)
-            self.sweep.run(as_text(present))
+            if len(unique) * 3 < len(present):  # few values, often repeated: read each once
+                tally = present.value_counts(name="n")
+                counts = tally["n"].cast(pl.Int64).to_numpy()
+                self.sweep.run(as_text(tally.to_series(0)), counts)
+            else:
+                self.sweep.run(as_text(present))
 
     def profile(self, name: str, index: int, dtype: str) -> Profile:
         """Sum the column up for the judges."""
         values, counts = self.sample.values, self.sample.counts
         cells = int(counts.sum())
-        detectors = plausible(values.head(PLAN_SAMPLE).to_list())
+        if self.sweep is not None:
+            detectors = self.sweep.plausible
+        else:
+            detectors = plausible(values.head(PLAN_SAMPLE).to_list())
         detectors = (
             [*detectors, *(d for d in STRONG if d not in detectors)]
             if self.sample.complete
             else detectors
         )
-        found = measure(values, detectors, counts)
+        probe = len(values) if self.sample.complete else min(len(values), 1024)
+        found = measure(values.head(probe), detectors, counts[:probe])
+        cells = int(counts[:probe].sum())
         exhaustive = self.sample.complete
         contains: dict[Category, int] = {}
         if self.sweep is not None:
@@ -140,16 +150,15 @@ class ColumnScanner:
 
     def cases(self) -> list[Case]:
         """Return every column with its evidence, context included."""
-        cases: list[Case] = []
-        for index, (name, dtype, state) in enumerate(
-            zip(self._names, self._dtypes, self._states, strict=True)
-        ):
-            profile = state.profile(name, index, dtype)
-            lanes = [*header_lanes(profile), *shape_lanes(profile), *word_lanes(profile)]
-            cases.append(Case(profile, lanes))
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+            cases = list(pool.map(self._case, range(len(self._states))))
         kind = apply_context(cases)
         codes_without_header(cases, kind)
         return cases
+
+    def _case(self, index: int) -> Case:
+        profile = self._states[index].profile(self._names[index], index, self._dtypes[index])
+        return Case(profile, [*header_lanes(profile), *shape_lanes(profile), *word_lanes(profile)])
 
     def finish(self) -> list[ColumnReport]:
         """Return one report per column, in table order; `sensitivity` is left empty."""

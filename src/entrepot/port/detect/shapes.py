@@ -114,10 +114,15 @@ def measure(
     `counts` are the multiplicities of `values` when these are distinct values, else each is one.
     """
     found: Matches = {}
-    if not len(values):
+    chosen = {detector.name: detector for detector in detectors}
+    if not len(values) or not chosen:
         return found
-    for detector in detectors:
-        shape = values.str.contains(detector.anchored)
+    frame = values.to_frame("v")
+    shapes = frame.select(  # one query: a call per pattern costs more than the matching
+        pl.col("v").str.contains(detector.anchored).alias(name) for name, detector in chosen.items()
+    )
+    for name, detector in chosen.items():
+        shape = shapes[name]
         distinct = int(shape.sum())
         if not distinct:
             continue
@@ -128,7 +133,7 @@ def measure(
             ok = detector.check(values.filter(shape).str.strip_chars())
             distinct_passed = int(ok.sum())
             passed = distinct_passed if counts is None else int(counts[mask][ok].sum())
-        found[detector.name] = Match(cells, passed, distinct, distinct_passed)
+        found[name] = Match(cells, passed, distinct, distinct_passed)
     return found
 
 

@@ -42,12 +42,16 @@ class DistinctCounter:
 
     def _merge(self) -> None:
         if self._pending:
-            self._held = np.unique(np.concatenate([self._held, *self._pending]))
+            if len(self._held) or len(self._pending) > 1:
+                joined = pl.Series(np.concatenate([self._held, *self._pending]))
+                self._held = joined.unique().to_numpy()
+            else:
+                self._held = self._pending[0]
             self._pending = []
         if self._exact and len(self._held) > self._limit:
             self._exact = False
-        if not self._exact:
-            self._held = self._held[: self._k].copy()
+        if not self._exact and len(self._held) > self._k:
+            self._held = np.sort(np.partition(self._held, self._k)[: self._k])
 
     @property
     def exact(self) -> bool:

@@ -27,7 +27,7 @@ from entrepot.port.detect.shapes import (
 )
 from entrepot.port.model import Category
 
-PLAN_SAMPLE = 160
+PLAN_SAMPLE = 112
 """Sampled values on which every detector is tried."""
 _PLAN_MAX = 8
 _STRAY = ascii_classes(STRAY)
@@ -45,34 +45,47 @@ def plausible(values: list[str]) -> list[Detector]:
     return [d for d in CATALOG if any(map(_compiled(d.anchored).match, values))]
 
 
-def choose(values: pl.Series) -> list[Detector]:
-    """Return the detectors worth counting in every cell, from a sample of distinct values."""
+def choose(values: pl.Series, candidates: list[Detector]) -> list[Detector]:
+    """Return which `candidates` are worth counting in every cell, from a sample of values."""
     head = values.head(PLAN_SAMPLE * 4)
-    found = measure(head, plausible(head.head(PLAN_SAMPLE).to_list()))
+    found = measure(head, candidates)
     scored: list[tuple[float, Detector]] = []
     for name, match in found.items():
         detector = BY_NAME[name]
         share = match.distinct / len(head)
-        gain = detector.weight + max(0.0, checksum_weight(match, detector.chance))
+        ratio = checksum_weight(match, detector.chance)
+        gain = detector.weight + (ratio if ratio > 0 or detector.weight < 4 else 0.0)
+        if detector.check is not None and match.distinct_passed < 0.02 * len(head):
+            continue
         if detector.category is not Category.NONE and share >= 0.02 and gain > 1.0:
             scored.append((gain * share, detector))
     scored.sort(key=lambda pair: -pair[0])
     return [detector for _, detector in scored[:_PLAN_MAX]]
 
 
+def trimmed(values: pl.Series) -> pl.Series:
+    """Return values without blanks at their ends (and without the cost, when there are none)."""
+    if values.str.contains(r"^[ \t]|[ \t]$").any():
+        return values.str.strip_chars()
+    return values
+
+
 class Sweep:
     """Running counts of shapes over all cells of one column."""
 
-    __slots__ = ("_decimal", "_planned", "cells", "contains", "counted", "found")
+    __slots__ = ("_decimal", "_planned", "cells", "contains", "counted", "found", "plausible")
 
     def __init__(self, sample: pl.Series) -> None:
         """Choose what to count from the `sample` of distinct values."""
-        self._planned = choose(sample)
+        self.plausible = plausible(sample.head(PLAN_SAMPLE).to_list())
+        self._planned = choose(sample, self.plausible)
         self.counted = frozenset(d.name for d in self._planned)
         self.found: Matches = {}
         self.contains: dict[Category, int] = {}
         self.cells = 0
-        decimals = sample.head(PLAN_SAMPLE).str.contains(r"^[ ]*[-+]?[0-9]*[.,][0-9]+([eE][-+]?[0-9]+)?[ ]*$")
+        decimals = sample.head(PLAN_SAMPLE).str.contains(
+            r"^[ ]*[-+]?[0-9]*[.,][0-9]+([eE][-+]?[0-9]+)?[ ]*$"
+        )
         self._decimal = bool(len(decimals)) and float(decimals.mean() or 0.0) > 0.8  # type: ignore[arg-type]
 
     def run(self, values: pl.Series, counts: NDArray[np.int64] | None = None) -> None:
@@ -87,7 +100,7 @@ class Sweep:
             chosen = values if mask.all() else values.filter(shape)
             passed = mask.copy()
             if detector.check is not None:
-                passed[mask] = detector.check(chosen.str.strip_chars())
+                passed[mask] = detector.check(trimmed(chosen))
             rest &= ~mask
             self._count(detector.name, mask, passed, counts)
         self._strays(values, rest, counts)

@@ -110,7 +110,7 @@ def validate_cl_rut(values: Values) -> Mask:
     """Return which are Chilean RUT numbers (7-8 digits and a mod 11 character)."""
     text = compact(as_series(values)).str.zfill(9)
     raw, good = matrix(text, 9)
-    digits = raw[:, :8].astype(np.int64) - 48
+    digits = raw[:, :8].astype(np.int32) - 48
     good &= ((digits >= 0) & (digits <= 9)).all(axis=1)
     total = checksums.weighted(np.where(good[:, None], digits, 0), (3, 2, 7, 6, 5, 4, 3, 2))
     check = np.frombuffer(b"0K987654321", np.uint8)[total % 11]

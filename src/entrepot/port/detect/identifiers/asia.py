@@ -45,7 +45,7 @@ def validate_cn_resident_id(values: Values) -> Mask:
     """Return which are 18-digit resident ids: province, birth date, ISO 7064 mod 11-2 digit."""
     text = compact(as_series(values))
     raw, fits = matrix(text, 18)
-    digits = raw.astype(np.int64) - 48
+    digits = raw.astype(np.int32) - 48
     body = digits[:, :17]
     fits &= ((body >= 0) & (body <= 9)).all(axis=1)
     body = np.where(fits[:, None], body, 0)
@@ -105,8 +105,8 @@ def validate_tw_id(values: Values) -> Mask:
     raw, good = matrix(compact(as_series(values)), 10)
     first = table[raw[:, 0]]
     second_letter = table[raw[:, 1]]
-    second = np.where(second_letter >= 0, second_letter % 10, raw[:, 1].astype(np.int64) - 48)
-    digits = raw[:, 2:].astype(np.int64) - 48
+    second = np.where(second_letter >= 0, second_letter % 10, raw[:, 1].astype(np.int32) - 48)
+    digits = raw[:, 2:].astype(np.int32) - 48
     good &= (first >= 0) & ((digits >= 0) & (digits <= 9)).all(axis=1)
     good &= np.isin(raw[:, 1], np.frombuffer(b"1289ABCD", np.uint8))
     total = first // 10 + first % 10 * 9 + second * 8
@@ -158,7 +158,7 @@ def validate_kr_business_number(values: Values) -> Mask:
 def validate_sg_nric(values: Values) -> Mask:
     """Return which are Singapore NRIC or FIN numbers (S, T, F, G, M series)."""
     raw, good = matrix(compact(as_series(values)), 9)
-    digits = raw[:, 1:8].astype(np.int64) - 48
+    digits = raw[:, 1:8].astype(np.int32) - 48
     good &= ((digits >= 0) & (digits <= 9)).all(axis=1)
     total = checksums.weighted(np.where(good[:, None], digits, 0), (2, 7, 6, 5, 4, 3, 2))
     mask = np.zeros(len(raw), np.bool_)

@@ -147,7 +147,7 @@ def validate_es_dni(values: Values) -> Mask:
         text = text.str.replace(f"^{letter}", digit)
     text = text.str.zfill(9)
     raw, good = matrix(text, 9)
-    digits = raw[:, :8].astype(np.int64) - 48
+    digits = raw[:, :8].astype(np.int32) - 48
     good &= ((digits >= 0) & (digits <= 9)).all(axis=1)
     number = checksums.number(np.where(good[:, None], digits, 0))
     mask: Mask = good & (raw[:, 8] == _DNI_LETTERS[number % 23]) & (number > 0)
@@ -159,7 +159,7 @@ def validate_es_cif(values: Values) -> Mask:
     text = compact(as_series(values))
     shape = text.str.contains(r"^[ABCDEFGHJNPQRSUVW][0-9]{7}[0-9A-J]$").to_numpy()
     raw, good = matrix(text, 9)
-    digits = np.clip(raw[:, 1:8].astype(np.int64) - 48, 0, 9)
+    digits = np.clip(raw[:, 1:8].astype(np.int32) - 48, 0, 9)
     doubled = digits[:, 0::2] * 2
     total = (doubled // 10 + doubled % 10).sum(axis=1) + digits[:, 1::2].sum(axis=1)
     check = (10 - total % 10) % 10
@@ -314,7 +314,7 @@ def validate_fi_hetu(values: Values) -> Mask:
     text = as_series(values).str.to_uppercase()
     text = text.str.replace(r"^([0-9]{6})[-+A-FU-Y]([0-9]{3}[0-9A-Y])$", "${1}${2}")
     raw, good = matrix(text, 10)
-    digits = raw[:, :9].astype(np.int64) - 48
+    digits = raw[:, :9].astype(np.int32) - 48
     good &= ((digits >= 0) & (digits <= 9)).all(axis=1)
     body = checksums.number(np.where(good[:, None], digits, 0))
     check = np.frombuffer(b"0123456789ABCDEFHJKLMNPRSTUVWXY", np.uint8)[body % 31]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a table of labelled columns: one table per line)
 """Labelled tables for the column detectors: many languages, helpful, absent and misleading headers.
 
 Every value is invented; identifiers are structurally valid, with check digits computed here (a

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a table of patterns: one detector per line reads best)
 """The catalogue of shapes: every form of cell the detectors know, with its checksum if it has one.
 
 A `Detector` is one anchored pattern (Rust regex syntax) and perhaps a validator. `weight` is what a
@@ -8,12 +9,10 @@ share of random values of that shape that would pass the validator.
 
 from __future__ import annotations
 
-
 from entrepot.port.detect.catalog_numbers import NUMBERS
 from entrepot.port.detect.identifiers import devices, finance
 from entrepot.port.detect.shapes import Detector
 from entrepot.port.model import Category as C
-
 
 EMAIL = r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[\w-]+\.)+[A-Za-z\p{L}]{2,24}"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"

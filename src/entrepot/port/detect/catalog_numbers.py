@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a table of patterns: one detector per line reads best)
 """The part of the catalogue that holds national numbers of persons and of organisations.
 
 A pattern with a birth date, letters or fixed punctuation inside has a weight of its own; a plain

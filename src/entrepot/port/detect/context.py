@@ -7,6 +7,7 @@ Table context is the largest single gain in column typing (Sato, VLDB 2020): the
 from __future__ import annotations
 
 import enum
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -21,7 +22,7 @@ from entrepot.port.model import Category
 C = Category
 
 _PERSON_POINTS = {
-    C.PERSON_NAME: 3.0, C.NATIONAL_ID: 3.0, C.DATE_OF_BIRTH: 3.0, C.DATE_OF_DEATH: 2.0, C.GENDER: 2.5,
+    C.PERSON_NAME: 3.0, C.NATIONAL_ID: 3.0, C.DATE_OF_BIRTH: 3.0, C.DATE_OF_DEATH: 2.0, C.GENDER: 2.5,  # noqa: E501
     C.AGE: 2.0, C.EMAIL: 1.5, C.PHONE: 1.0, C.USERNAME: 2.0, C.INCOME: 1.0, C.FAMILY_STATUS: 2.0,
     C.ETHNICITY: 1.5, C.RELIGION: 1.5, C.HEALTH: 1.0, C.OCCUPATION: 1.0, C.FINANCE_ACCOUNT: 0.5,
     C.CREDENTIAL: 1.0, C.POLITICAL_OPINION: 1.0, C.RECORD_ID: 1.5, C.GENETIC: 1.0, C.BIOMETRIC: 1.5,
@@ -36,11 +37,17 @@ _ORG_POINTS = {
 }
 _CONTACT_OF_ORG = re.compile(
     r"contact|representative|owner|manager|ceo|president|principal|ansprech|inhaber|geschäfts|dirig"
-    r"|respons|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",
+    r"|respons|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",  # noqa: E501
     re.IGNORECASE,
 )
 _ROW_NUMBER = frozenset(
-    "index no nr num number seq serial row rowid sno unnamed 序号 連番 순번 no. # lfd rownum line".split()
+    "index no nr num number seq serial row rowid sno unnamed 序号 連番 순번 lfd rownum line".split()
+)
+
+
+_ONLY_ID = frozenset(
+    "id uuid guid key code identifier ident pk nr no number nummer num identifiant 编号 代码 コード"
+    " 번호 identificador codigo".split()
 )
 
 
@@ -108,7 +115,7 @@ def _headerless(profile: Profile) -> bool:
 
 def _pairs(cases: list[Case]) -> None:
     """Latitude beside longitude: two decimal columns within range, named or side by side."""
-    for left, right in zip(cases, cases[1:], strict=False):
+    for left, right in itertools.pairwise(cases):
         if _degrees(left.profile, 90) and _degrees(right.profile, 180):
             named = left.profile.reading.weight(C.LOCATION) + right.profile.reading.weight(
                 C.LOCATION
@@ -194,12 +201,11 @@ def _keys(case: Case, cases: list[Case], kind: Kind) -> None:
         return
     words = set(reading.words)
     bare = "id" in reading.roles and not reading.entities
-    if bare and words <= _ROW_NUMBER | {"1", "0"} or not words:
+    if (bare and words <= _ROW_NUMBER | {"1", "0"}) or not words:
         if _row_numbers(profile):
             return
     uuid = profile.share("uuid") > 0.8
-    only_id = words and words <= {"id", "uuid", "guid", "key", "code", "编号", "identifier", "ident", "代码", "pk",
-                                  "ID", "コード", "번호", "nr", "no", "number", "nummer", "num", "identifiant"}  # fmt: skip
+    only_id = words and words <= _ONLY_ID
     if not (bare or uuid or (not words and profile.index == 0)):
         return
     weight = 4.5 if only_id or uuid or profile.index == 0 else 1.5
@@ -295,8 +301,8 @@ _PERSON_BOUND = (
 
 
 _PHYSICAL = frozenset(
-    "weight height gewicht grosse groesse poids peso altura taille talla dose dosage drug treatment condition"
-    " procedure fever tension stroke pulse diet 体重 身高 身長 severity injury".split()
+    "weight height gewicht grosse groesse poids peso altura taille talla dose dosage drug treatment"
+    " condition procedure fever tension stroke pulse diet 体重 身高 身長 severity injury".split()
 )
 
 
@@ -367,7 +373,7 @@ def _country(case: Case, cases: list[Case], kind: Kind) -> None:
         case.add(C.ADDRESS if address else C.LOCATION, 6.0, "country in a table of persons")
     elif kind is Kind.THINGS and any(c.confident(C.ADDRESS) for c in cases):
         case.add(C.ADDRESS, 6.0, "country beside an address")
-    elif kind is not Kind.PERSONS and address:
+    elif address:
         case.add(C.ORG_ADDRESS, 6.0, "country beside an address in a table of organisations")
 
 

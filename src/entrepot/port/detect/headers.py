@@ -38,6 +38,17 @@ _DERIVED_KEEPS = frozenset({
     C.DATE_OF_BIRTH, C.RELIGION, C.ETHNICITY, C.POLITICAL_OPINION, C.GENDER,
 })  # fmt: skip
 
+_ENTITY_WEIGHTS: dict[tuple[str, str], dict[Category, float]] = {
+    ("id", "person"): {C.RECORD_ID: 4.5},
+    ("id", "org"): {C.RECORD_ID_ORG: 4.5},
+    ("name", "person"): {C.PERSON_NAME: 4.5},
+    ("name", "org"): {C.ORGANISATION: 4.5},
+    ("name", ""): {C.PERSON_NAME: 1.5, C.ORGANISATION: 0.8},
+    ("alone", "person"): {C.PERSON_NAME: 2.5, C.RECORD_ID: 2.5},
+    ("alone", "org"): {C.ORGANISATION: 3.0, C.RECORD_ID_ORG: 2.0},
+}
+"""What a role word beside (or instead of) a word for a person or an organisation names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -151,7 +162,7 @@ def _segment(run: str) -> list[str]:
 
 
 def _compound(token: str) -> list[str]:
-    """Split a joined Latin token into two or three known words that cover all of it, or return []."""
+    """Split a joined Latin token into known words that cover all of it, or return []."""
     known = _dictionary().latin
     for cut in range(3, len(token) - 1):
         head, tail = token[:cut], token[cut:]
@@ -232,8 +243,8 @@ def _resolve(hits: list[Hit], words: list[str]) -> HeaderReading:
         reading.weights[category] = max(reading.weights.get(category, 0.0), weight)
     _demote_modifiers(reading, hits)
     _apply_roles(reading)
-    covered = {i for h in hits if h.concept[0] == "@" for i in range(h.start, h.stop)}
-    _apply_entities(reading, whole=len(covered) >= letters)
+    entity_tokens = {i for h in hits if h.concept[0] == "@" for i in range(h.start, h.stop)}
+    _apply_entities(reading, whole=len(entity_tokens) >= letters)
     return reading
 
 
@@ -260,7 +271,8 @@ def _apply_roles(reading: HeaderReading) -> None:
     weights, roles = reading.weights, reading.roles
     if "id" in roles:
         for category, target in (
-            (C.ORGANISATION, C.RECORD_ID_ORG), (C.PERSON_NAME, C.RECORD_ID), (C.USERNAME, C.RECORD_ID)
+            (C.ORGANISATION, C.RECORD_ID_ORG), (C.PERSON_NAME, C.RECORD_ID),
+            (C.USERNAME, C.RECORD_ID),
         ):  # fmt: skip
             if weights.get(category, 0) >= 3 and target not in weights:
                 weights[target] = 3.5
@@ -283,33 +295,15 @@ def _apply_roles(reading: HeaderReading) -> None:
 
 
 def _apply_entities(reading: HeaderReading, *, whole: bool) -> None:
-    """Let words such as `customer` or `supplier` decide what a bare id or name is; `whole`: alone."""
+    """Let `customer` or `supplier` decide what a bare id or name is; `whole`: they stand alone."""
     weights, roles, who = reading.weights, reading.roles, reading.entities
     org = "org" in who and "person" not in who
     if org:
         for category, target in ((C.PHONE, C.ORG_PHONE), (C.ADDRESS, C.ORG_ADDRESS)):
             if category in weights:
                 weights[target] = max(weights.pop(category), weights.get(target, 0))
-    if weights and not set(weights) <= {C.FREE_TEXT}:
+    if (weights and not set(weights) <= {C.FREE_TEXT}) or roles & {"derived", "flag"}:
         return
-    derived = "derived" in roles or "flag" in roles
-    if "id" in roles and not derived:
-        if "person" in who:
-            weights[C.RECORD_ID] = 4.5
-        elif org:
-            weights[C.RECORD_ID_ORG] = 4.5
-    elif "name" in roles and not derived:
-        if "person" in who:
-            weights[C.PERSON_NAME] = 4.5
-        elif org:
-            weights[C.ORGANISATION] = 4.5
-        elif "thing" not in who:
-            weights[C.PERSON_NAME] = 1.5
-            weights[C.ORGANISATION] = 0.8
-    elif not derived and "thing" not in who and whole:
-        if "person" in who:
-            weights[C.PERSON_NAME] = 2.5
-            weights[C.RECORD_ID] = 2.5
-        elif org:
-            weights[C.ORGANISATION] = 3.0
-            weights[C.RECORD_ID_ORG] = 2.0
+    whose = "person" if "person" in who else "org" if org else "thing" if "thing" in who else ""
+    role = "id" if "id" in roles else "name" if "name" in roles else "alone" if whole else ""
+    weights.update(_ENTITY_WEIGHTS.get((role, whose), {}))

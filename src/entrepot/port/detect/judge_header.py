@@ -213,7 +213,7 @@ def _gender(p: Profile) -> tuple[float, str]:
 
 
 def _finance(p: Profile) -> tuple[float, str]:
-    if p.boolean or date_share(p) > 0.8 and "expi" not in p.name.lower():
+    if p.boolean or (date_share(p) > 0.8 and "expi" not in p.name.lower()):
         return -5.0, "the values are flags or dates"
     return (-3.0, "the values are prose") if p.mean_words > 6 else (0.5, "")
 
@@ -378,14 +378,14 @@ def _text(p: Profile) -> tuple[float, str]:
 
 
 _FLAG_OK = frozenset({
-    C.HEALTH, C.FAMILY_STATUS, C.POLITICAL_OPINION, C.GENETIC, C.GENDER, C.HEALTH_FINANCE, C.RELIGION,
+    C.HEALTH, C.FAMILY_STATUS, C.POLITICAL_OPINION, C.GENETIC, C.GENDER, C.HEALTH_FINANCE, C.RELIGION,  # noqa: E501
     C.ETHNICITY,
 })  # fmt: skip
 _FITS: dict[C, _Fit] = {
     C.EMAIL: _email, C.PHONE: _phone, C.ORG_PHONE: _phone, C.NATIONAL_ID: _national_id,
     C.PERSON_NAME: _name, C.ADDRESS: _address, C.ORG_ADDRESS: _address, C.DATE_OF_BIRTH: _birth,
-    C.DATE_OF_DEATH: _birth, C.DATE: _date, C.AGE: _age, C.GENDER: _gender, C.FINANCE_ACCOUNT: _finance,
-    C.INCOME: _income, C.LOCATION: _location, C.IP: _ip, C.DEVICE_ID: _device, C.USERNAME: _username,
+    C.DATE_OF_DEATH: _birth, C.DATE: _date, C.AGE: _age, C.GENDER: _gender, C.FINANCE_ACCOUNT: _finance,  # noqa: E501
+    C.INCOME: _income, C.LOCATION: _location, C.IP: _ip, C.DEVICE_ID: _device, C.USERNAME: _username,  # noqa: E501
     C.CREDENTIAL: _credential, C.URL: _url, C.OCCUPATION: _occupation, C.ETHNICITY: _ethnicity,
     C.FAMILY_STATUS: _family, C.POLITICAL_OPINION: _closed, C.RELIGION: _closed, C.HEALTH: _health,
     C.RECORD_ID: _key, C.RECORD_ID_ORG: _key, C.ORGANISATION: _organisation, C.FREE_TEXT: _text,

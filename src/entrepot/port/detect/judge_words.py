@@ -58,10 +58,10 @@ def _cjk_score(value: str) -> float:
         return 0.0
     for length in (3, 2, 1):
         if bare[:length] in names("japanese-family") and len(bare) - length in (0, 1, 2, 3):
-            given = bare[length:]
-            if given in names("japanese-given"):
+            rest = bare[length:]
+            if rest in names("japanese-given"):
                 return 1.0
-            if length >= 2 and (given or " " not in value):
+            if length >= 2 and (rest or " " not in value):
                 return 0.9
     if bare in names("japanese-given"):
         return 0.8
@@ -196,7 +196,7 @@ def _street_share(profile: Profile) -> tuple[float, int]:
             good = (len(found) >= 2 and len(raw) >= 6) or (len(found) >= 3)
         else:
             parts = profile.split(value)
-            found = tokens.intersection(parts)
+            found = set(tokens.intersection(parts))
             found |= {p[-5:] for p in parts if len(p) > 5 and p.endswith(suffixes)}
             good = (
                 bool(found) and len(parts) >= 2 and (digit or (len(parts) <= 5 and _spells(found)))
@@ -209,7 +209,7 @@ def _street_share(profile: Profile) -> tuple[float, int]:
 
 def _spells(found: set[str]) -> bool:
     """Whether a street word stands in full (not `st`, `dr`, `via`, `place` alone)."""
-    clear = {"street", "avenue", "road", "boulevard", "lane", "strasse", "str.", "rue", "calle", "rua",
+    clear = {"street", "avenue", "road", "boulevard", "lane", "strasse", "str.", "rue", "calle", "rua",  # noqa: E501
              "straat", "улица", "ul.", "ave", "blvd", "avenida"}  # fmt: skip
     return bool(found & clear)
 
@@ -228,7 +228,7 @@ _ATTRIBUTES: tuple[tuple[str, C, float, float], ...] = (
 def attribute_lanes(profile: Profile) -> list[Lane]:
     """Return the lanes for closed lists: gender, marital status, religion, ethnicity, party..."""
     lanes: list[Lane] = []
-    if profile.numeric_share > 0.5 or profile.boolean and not _gendered(profile):
+    if profile.numeric_share > 0.5 or (profile.boolean and not _gendered(profile)):
         return lanes
     if profile.distinct <= 400:
         for group, category, weight, floor in _ATTRIBUTES:

@@ -43,12 +43,13 @@ def matrix(values: pl.Series, width: int) -> tuple[Bytes, Mask]:
         values = values.to_frame("v").select(
             pl.when(pl.Series(fits)).then(pl.col("v")).otherwise(pl.lit(filler))
         )["v"]
-    joined = values.rechunk().to_arrow().buffers()
     count = len(values)
     if count == 0:
         return np.zeros((0, width), np.uint8), np.zeros(0, np.bool_)
-    offsets = np.frombuffer(joined[1], np.int64, count + 1)
-    raw = np.frombuffer(joined[2], np.uint8, int(offsets[-1] - offsets[0]), int(offsets[0]))
+    _, ends, text = values.rechunk().to_arrow().buffers()
+    assert ends is not None and text is not None, "a text column has offsets and bytes"  # noqa: S101
+    offsets = np.frombuffer(memoryview(ends), np.int64, count + 1)
+    raw = np.frombuffer(memoryview(text), np.uint8, int(offsets[-1] - offsets[0]), int(offsets[0]))
     return raw.reshape(count, width), fits.to_numpy().copy()
 
 
@@ -67,7 +68,7 @@ def digit_matrix(values: pl.Series, width: int) -> tuple[Digits, Mask]:
 
 
 def right_aligned(values: pl.Series, width: int) -> tuple[Digits, Mask]:
-    """Return digits right-aligned in `width` columns with zeros on the left (Luhn does not mind)."""
+    """Return digits right-aligned in `width` columns, zeros on the left (Luhn does not mind)."""
     fits = values.str.len_bytes().is_between(1, width) & values.str.contains(r"^[0-9]+$")
     filler = "0" * width
     padded = values.to_frame("v").select(

@@ -23,14 +23,14 @@ _PATTERNS: tuple[tuple[C, str, _Check], ...] = (
     (C.PHONE, r"(?:\(\d{3}\) ?|\b[2-9]\d{2}[-. ])\d{3}[-. ]\d{4}\b", None),
     (C.PHONE, r"\b1[3-9]\d[- ]?\d{4}[- ]?\d{4}\b", None),
     (C.PHONE, r"\b0\d{1,4}-\d{1,4}-\d{4}\b", None),
-    (C.NATIONAL_ID, r"\b[1-9]\d{5}(?:19|20)\d{2}[01]\d[0-3]\d{4}[\dXx]\b", asia.validate_cn_resident_id),
+    (C.NATIONAL_ID, r"\b[1-9]\d{5}(?:19|20)\d{2}[01]\d[0-3]\d{4}[\dXx]\b", asia.validate_cn_resident_id),  # noqa: E501
     (C.NATIONAL_ID, r"\b\d{3}-\d{2}-\d{4}\b", americas.validate_us_ssn),
     (C.NATIONAL_ID, r"\b\d{6}-[1-8]\d{6}\b", asia.validate_kr_rrn),
     (C.NATIONAL_ID, r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b", americas.validate_br_cpf),
-    (C.NATIONAL_ID, r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", europe.validate_it_codice_fiscale),
+    (C.NATIONAL_ID, r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", europe.validate_it_codice_fiscale),  # noqa: E501
     (C.NATIONAL_ID, r"\b[STFGM]\d{7}[A-Z]\b", asia.validate_sg_nric),
     (C.NATIONAL_ID, r"\b(?:\d{8}|[XYZ]\d{7})[A-Z]\b", europe.validate_es_dni),
-    (C.FINANCE_ACCOUNT, r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", finance.validate_iban),
+    (C.FINANCE_ACCOUNT, r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", finance.validate_iban),  # noqa: E501
     (C.FINANCE_ACCOUNT, r"\b\d(?:[ -]?\d){12,18}\b", finance.validate_card),
     (C.IP, rf"\b{IPV4}\b", None),
     (C.CREDENTIAL, r"\$2[aby]\$\d\d\$[\w./]{53}|\beyJ[\w-]{5,}\.[\w-]{5,}\.", None),

@@ -31,7 +31,7 @@ _SHORT_NUMBER = 10**6
 class _ColumnState:
     """What is remembered of one column while its batches stream by."""
 
-    __slots__ = ("cells", "defects", "distinct", "numeric", "nulls", "sample", "sweep")
+    __slots__ = ("cells", "defects", "distinct", "nulls", "numeric", "sample", "sweep")
 
     def __init__(self, exact_limit: int) -> None:
         self.cells = 0
@@ -114,7 +114,12 @@ class _ColumnState:
 
 
 def _hashable(dtype: pl.DataType) -> bool:
-    return dtype.is_primitive_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.Binary)
+    return (
+        dtype.is_integer()
+        or dtype.is_float()
+        or dtype.is_temporal()
+        or dtype in (pl.Boolean, pl.Binary)
+    )
 
 
 def _worth_sweeping(present: pl.Series) -> bool:
@@ -184,6 +189,6 @@ def skipped() -> dict[str, str]:
     return {
         "free-text person names": "names in prose are found only beside a form of address; "
         "no trained recogniser is shipped",
-        "cn-bank-card issuer": "issuer ranges are checked to two digits; no bank directory is shipped",
+        "cn-bank-card issuer": "issuer ranges are checked to two digits; no bank directory is shipped",  # noqa: E501
         "important-data (China)": "cannot be told from values; declare it as a fact",
     }

@@ -73,7 +73,7 @@ def confidence(case: Case) -> tuple[float, Category | None]:
 
 
 def mask(value: str) -> str:
-    """Return the shape of a value: letters as A/a, digits as 9, other scripts as 文; 40 characters."""
+    """Return a value's shape: letters as A/a, digits as 9, other scripts as 文; 40 characters."""
     out = []
     for char in value[:40]:
         if char.isdigit():
@@ -109,17 +109,17 @@ def subtype(case: Case) -> str:
 
 
 _SUBTYPE_WORDS = (
-    ("first-name", ("first", "given", "vorname", "prenom", "nombres", "fname", "forename", "名", "メイ")),
-    ("last-name", ("last", "family", "surname", "nachname", "apellido", "apellidos", "sobrenome", "姓",
+    ("first-name", ("first", "given", "vorname", "prenom", "nombres", "fname", "forename", "名", "メイ")),  # noqa: E501
+    ("last-name", ("last", "family", "surname", "nachname", "apellido", "apellidos", "sobrenome", "姓",  # noqa: E501
                    "cognome", "lname", "セイ")),
-    ("city", ("city", "town", "ort", "stadt", "ville", "ciudad", "cidade", "城市", "市", "市区町村")),
-    ("postcode", ("zip", "zipcode", "postcode", "postal", "plz", "postleitzahl", "邮编", "郵便番号", "cep",
+    ("city", ("city", "town", "ort", "stadt", "ville", "ciudad", "cidade", "城市", "市", "市区町村")),  # noqa: E501
+    ("postcode", ("zip", "zipcode", "postcode", "postal", "plz", "postleitzahl", "邮编", "郵便番号", "cep",  # noqa: E501
                   "우편번호", "邮政编码", "cap")),
-    ("region", ("state", "province", "region", "bundesland", "省份", "省", "都道府県", "uf", "estado")),
+    ("region", ("state", "province", "region", "bundesland", "省份", "省", "都道府県", "uf", "estado")),  # noqa: E501
     ("country", ("country", "land", "pays", "pais", "国家", "국가")),
     ("latitude", ("lat", "latitude", "纬度", "緯度", "위도", "latitud")),
     ("longitude", ("lon", "lng", "long", "longitude", "经度", "経度", "경도", "longitud")),
-    ("passport", ("passport", "reisepass", "passeport", "pasaporte", "护照号", "护照号码", "여권번호")),
+    ("passport", ("passport", "reisepass", "passeport", "pasaporte", "护照号", "护照号码", "여권번호")),  # noqa: E501
     ("driving-licence", ("licence", "license", "fuhrerschein", "驾驶证号")),
     ("year", ("year", "jahr", "annee", "ano", "年份")),
 )  # fmt: skip

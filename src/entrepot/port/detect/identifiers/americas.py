@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from entrepot.port.detect import checksums
-from entrepot.port.detect.matrix import Mask, as_series, compact, digit_matrix, matrix
+from entrepot.port.detect.matrix import Digits, Mask, as_series, compact, digit_matrix, matrix
 
 Values = pl.Series | NDArray[np.generic] | list[str]
 
@@ -31,7 +31,7 @@ def validate_us_ssn(values: Values) -> Mask:
 
 
 def validate_us_itin(values: Values) -> Mask:
-    """Return which can be US individual taxpayer numbers (9xx, groups 50-65, 70-88, 90-92, 94-99)."""
+    """Return which can be US taxpayer numbers (9xx; groups 50-65, 70-88, 90-92, 94-99)."""
     digits, good = digit_matrix(compact(as_series(values)), 9)
     group = checksums.number(digits[:, 3:5])
     allowed = ((group >= 50) & (group <= 65)) | ((group >= 70) & (group <= 99))
@@ -64,7 +64,7 @@ def validate_ca_sin(values: Values) -> Mask:
     return mask
 
 
-def _two_checks(digits: NDArray[np.int64], first: tuple[int, ...], second: tuple[int, ...]) -> Mask:
+def _two_checks(digits: Digits, first: tuple[int, ...], second: tuple[int, ...]) -> Mask:
     one = checksums.weighted(digits, first) % 11
     two = checksums.weighted(digits, second) % 11
     expected_one = np.where(one < 2, 0, 11 - one)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from entrepot.port.detect import checksums
 from entrepot.port.detect.matrix import (
+    Digits,
     Mask,
     alnum_values,
     as_series,
@@ -35,7 +36,7 @@ _USCC_ALPHABET = b"0123456789ABCDEFGHJKLMNPQRTUWXY"
 _TW_LETTERS = dict(zip("ABCDEFGHJKLMNPQRSTUVXYWZIO", range(10, 36), strict=True))
 
 
-def _ymd(digits: NDArray[np.int64], start: int) -> Mask:
+def _ymd(digits: Digits, start: int) -> Mask:
     year = checksums.number(digits[:, start : start + 4])
     month = checksums.number(digits[:, start + 4 : start + 6])
     return dates_plausible(year, month, checksums.number(digits[:, start + 6 : start + 8]))

@@ -165,4 +165,3 @@ class BoundLaw:
 
     def _read(self, facts: FactSet | Mapping[str, object]) -> FactSet:
         return facts if isinstance(facts, FactSet) else self.library.facts(facts)
-

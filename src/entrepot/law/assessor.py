@@ -199,7 +199,9 @@ class Assessor:
             spec = self.library.vocabulary[name]
             if spec.source == "finding" and name not in self.human:
                 self.human[name] = HumanFinding(
-                    name, spec.question, f"{rule.rule.id}: {rule.rule.text.block.says}",
+                    name,
+                    spec.question,
+                    f"{rule.rule.id}: {rule.rule.text.block.says}",
                     rule.rule.text.citation,
                 )
 
@@ -278,7 +280,9 @@ class Assessor:
         found: dict[str, list[str]] = {}
         for regime, _, _, verdict in self.verdicts:
             for rule in verdict.hits:
-                found.setdefault(rule.rule.text.block.layer, []).append(rule.rule.text.block.outcome)
+                found.setdefault(rule.rule.text.block.layer, []).append(
+                    rule.rule.text.block.outcome
+                )
             if verdict.default:
                 default = regime.text.block.default
                 found.setdefault(default.layer, []).append(default.outcome)
@@ -316,7 +320,9 @@ class Assessor:
         for name, share in rank_missing(self.bound, self.values, list(wanted), tracks):
             spec = self.library.vocabulary[name]
             found.append(
-                Missing(name, spec.question, spec.source, share, wanted[name], possible_answers(spec))
+                Missing(
+                    name, spec.question, spec.source, share, wanted[name], possible_answers(spec)
+                )
             )
         return found
 
@@ -353,5 +359,3 @@ def _unwritten(code: str, name: str) -> Side:
         default=True,
         reason=f"No rulebook of {name} ({code}) is loaded; a person must decide under its law.",
     )
-
-

@@ -127,7 +127,9 @@ class _Binder:
                 continue
             track, reason = self.track(regime, role)
             sure = bound == ir.TRUE
-            options.append(Option(role, bound, None if sure else compile_test(bound), track, reason))
+            options.append(
+                Option(role, bound, None if sure else compile_test(bound), track, reason)
+            )
             if sure:
                 break
         return BoundRegime(regime, tuple(options)) if options else None
@@ -157,7 +159,8 @@ class _Binder:
             if (bound := self.duty(duty)).when_node != ir.FALSE
         )
         default = regime.text.block.default.outcome
-        return Track(list(rules.values()), default, duties, route), ""
+        false = tuple(rule.id for rule in in_force if rule.id not in rules)
+        return Track(list(rules.values()), default, duties, route, false), ""
 
     def outside(self, regime: Regime, role: str, rules: list[Rule]) -> str:
         """Say why no rule is in force on the day."""
@@ -170,7 +173,9 @@ class _Binder:
         if first is None:
             return f"no rule of {regime.id} ({role}) was known on {self.known_at}"
         if self.as_of < first:
-            return f"no rule of {regime.id} ({role}) is loaded before {first}, its first day covered"
+            return (
+                f"no rule of {regime.id} ({role}) is loaded before {first}, its first day covered"
+            )
         return f"no rule of {regime.id} ({role}) is in force on {self.as_of}"
 
     def duty(self, duty: Duty) -> BoundDuty:

@@ -42,8 +42,9 @@ def bind_condition(node: ir.Node, day: Day) -> ir.Node:
         case ir.In(left, members, groups):
             return _settle(ir.In(bind_value(left, day), _members(members, groups, day)))
         case ir.Has(left, members, groups, every):
-            words = frozenset(word for word in _members(frozenset(members), groups, day)
-                              if isinstance(word, str))
+            words = frozenset(
+                word for word in _members(frozenset(members), groups, day) if isinstance(word, str)
+            )
             return _settle(ir.Has(bind_value(left, day), words, (), every))
         case ir.Empty(left):
             return _settle(ir.Empty(bind_value(left, day)))
@@ -66,9 +67,7 @@ def bind_value(node: ir.Value, day: Day) -> ir.Value:
             return node
 
 
-def _members(
-    members: frozenset[Scalar], groups: tuple[str, ...], day: Day
-) -> frozenset[Scalar]:
+def _members(members: frozenset[Scalar], groups: tuple[str, ...], day: Day) -> frozenset[Scalar]:
     return members.union(*(day.members(group) for group in groups))
 
 
@@ -96,4 +95,3 @@ def _entries(name: str, day: Day) -> ir.Node:
         if bound != ir.FALSE:
             left.append((entry, bound))
     return ir.Entries(name, tuple(left)) if left else ir.FALSE
-

@@ -126,7 +126,9 @@ class RuleBlock(Dated, frozen=True, kw_only=True):
     layer: Layer
     says: Said
     unless: str | bool = False
-    roles: Annotated[list[Role], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["export"])
+    roles: Annotated[list[Role], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: ["export"]
+    )
     defeats: list[Id] = []
     duties: list[RuleDutyBlock] = []
 
@@ -145,7 +147,9 @@ class DutyBlock(Dated, frozen=True, kw_only=True):
     done: str | bool = False
     fails_if: str | bool = False
     human: bool = False
-    roles: Annotated[list[Role], Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["export"])
+    roles: Annotated[list[Role], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: ["export"]
+    )
     not_for: list[str] = []
 
 

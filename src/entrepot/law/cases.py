@@ -127,7 +127,10 @@ def read_cases(path: Path, *, file: str = "") -> list[Case]:
         if unknown := set(rows) - {"defaults", "cases", "about"}:
             key = sorted(unknown)[0]
             raise InvalidLaw(
-                "unknown key", where=source.where((key,)), value=key, remedy="defaults, cases, about"
+                "unknown key",
+                where=source.where((key,)),
+                value=key,
+                remedy="defaults, cases, about",
             )
         defaults = rows.get("defaults") or {}
         rows, at = rows.get("cases"), ("cases",)
@@ -145,14 +148,18 @@ def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Any) -> Ca
     for key in _DICTIONARIES:
         mine, theirs = row.get(key), defaults.get(key)
         if isinstance(mine, dict) and isinstance(theirs, dict):
-            merged[key] = {**_dotted(theirs), **_dotted(mine)} if key == "facts" else {**theirs, **mine}
+            merged[key] = (
+                {**_dotted(theirs), **_dotted(mine)} if key == "facts" else {**theirs, **mine}
+            )
     if merged.get("facts") is None:
         merged["facts"] = {}
     text = shape(source, CaseText, value=merged, at=at)
     for expected in (text.expect, *text.expect.regimes.values()):
         for outcome in (expected.outcome, *expected.one_of):
             if outcome and outcome not in OUTCOME_RANK:
-                raise InvalidLaw("not an outcome", where=source.where((*at, "expect")), value=outcome)
+                raise InvalidLaw(
+                    "not an outcome", where=source.where((*at, "expect")), value=outcome
+                )
     return Case(text, source.where(at))
 
 

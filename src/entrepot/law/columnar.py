@@ -129,7 +129,8 @@ def _derivations(bound: BoundLaw, columns: set[str]) -> list[tuple[str, pl.Expr]
             kind = column_type(spec)
             current = pl.col(item.name) if item.name in present else pl.lit(None, dtype=kind)
             values = [
-                pl.when(reader.truth(node)).then(reader.value(value).cast(kind))
+                pl.when(reader.truth(node))
+                .then(reader.value(value).cast(kind))
                 .otherwise(pl.lit(None, dtype=kind))
                 for _, _, node, value in item.rules
             ]
@@ -145,6 +146,15 @@ class _Reader:
         self.vocabulary = bound.library.vocabulary
         self.as_of = bound.flow.as_of
         self.columns = columns
+        self.facts: dict[str, pl.Expr] = {}
+
+    def fact(self, name: str, default: Scalar | None) -> pl.Expr:
+        """Return the column of a fact, with what unknown means for a choice."""
+        kind = column_type(self.vocabulary[name])
+        if name not in self.columns:
+            return pl.lit(_plain(default), dtype=kind)
+        column = pl.col(name)
+        return column if default is None else column.fill_null(pl.lit(_plain(default), dtype=kind))
 
     def truth(self, node: ir.Node) -> pl.Expr:
         """Return a boolean expression; null is unknown."""
@@ -182,12 +192,10 @@ class _Reader:
             case ir.Fact("flow.as_of"):
                 return pl.lit(self.as_of)
             case ir.Fact(name, default):
-                kind = column_type(self.vocabulary[name])
-                filled = _plain(default)
-                if name not in self.columns:
-                    return pl.lit(filled, dtype=kind)
-                column = pl.col(name)
-                return column if default is None else column.fill_null(pl.lit(filled, dtype=kind))
+                found = self.facts.get(name)
+                if found is None:
+                    found = self.facts[name] = self.fact(name, default)
+                return found
             case ir.Sum(left, right, minus):
                 a, b = self.value(left), self.value(right)
                 return a - b if minus else a + b
@@ -349,6 +357,10 @@ class _Builder:
         """Return the expressions of a regime over the roles it may take."""
         side = _Side(_rank(-1), _rank(-1), _code(0), _NO, _NO, _NO)
         for option in reversed(regime.options):
+            if option.test is not None and self.reader.columns.isdisjoint(ir.facts_of(option.node)):
+                # Nothing that could engage it is known in any row.
+                if not option.engages({"flow.as_of": self.reader.as_of}):
+                    continue
             found = self.option(option)
             if option.test is None:
                 side = found
@@ -391,7 +403,10 @@ class _Builder:
         code = add(_first_code([(s.hit, s.code) for s in ordered], 0))
         any_hit = add(_any([s.hit for s in ordered]))
         doubts = [
-            (add(e & r), s.rule.rank) for s, r in by_rank for e in (s.open, s.contested) if e is not None
+            (add(e & r), s.rule.rank)
+            for s, r in by_rank
+            for e in (s.open, s.contested)
+            if e is not None
         ]
         closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
         floor = add(_first([(e, s.rule.rank) for e, s in closures], -1))
@@ -406,9 +421,11 @@ class _Builder:
         rank = peak = decided
         if doubts:
             # The strictest that is still possible: open rules, what stands behind them, the default.
-            behind = [_first([(s.sure, s.rule.rank) for s in ordered], -1)] if any(
-                s.contested is not None for s in ordered
-            ) else []
+            behind = (
+                [_first([(s.sure, s.rule.rank) for s in ordered], -1)]
+                if any(s.contested is not None for s in ordered)
+                else []
+            )
             gap_ = ~settled if default == _PROHIBITED else ~settled & ~shut
             last = pl.when(gap_).then(_rank(default)).otherwise(_rank(-1))
             peak = add(pl.max_horizontal(decided, floor, _first(doubts, -1), *behind, last))
@@ -433,7 +450,9 @@ class _Builder:
         for duty in track.duties:
             arises = self.steps.add(self.reader.truth(duty.when_node).fill_null(True))
             if duty.duty.not_for:
-                arises = arises & ~_any([rank == OUTCOME_RANK[o] for o in sorted(duty.duty.not_for)])
+                arises = arises & ~_any(
+                    [rank == OUTCOME_RANK[o] for o in sorted(duty.duty.not_for)]
+                )
             before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
         for state in states:
             route = track.route_duties.get(state.rule.rule.id, ())
@@ -442,10 +461,13 @@ class _Builder:
             alike = [
                 s.code
                 for s in states
-                if s.rule.rank == state.rule.rank and (s.rule.klass == state.rule.klass or s.closed is not None)
+                if s.rule.rank == state.rule.rank
+                and (s.rule.klass == state.rule.klass or s.closed is not None)
             ]
             live = state.hit if state.closed is None else state.hit | state.closed
-            hit = self.steps.add(live & (decided == state.rule.rank) & _any([code == other for other in alike]))
+            hit = self.steps.add(
+                live & (decided == state.rule.rank) & _any([code == other for other in alike])
+            )
             for duty in route:
                 arises = hit & self.reader.truth(duty.when_node).fill_null(True)
                 before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
@@ -475,9 +497,7 @@ class _Builder:
     def join(self, sides: list[_Side]) -> dict[str, pl.Expr]:
         """Return the output columns."""
         uncovered = (
-            pl.when(_any([s.exports for s in sides]))
-            .then(_rank(-1))
-            .otherwise(_rank(_NEEDS_HUMAN))
+            pl.when(_any([s.exports for s in sides])).then(_rank(-1)).otherwise(_rank(_NEEDS_HUMAN))
         )
         rank = self.steps.add(pl.max_horizontal([uncovered, *(side.rank for side in sides)]))
         peak = pl.max_horizontal([uncovered, *(side.peak for side in sides)])

@@ -47,9 +47,7 @@ class _Compiler:
         self.scope = Scope(
             vocabulary,
             {value.id: value.block.unit for book in books for value in book.values},
-            frozenset(
-                part.id for book in books for part in book.lists if part.kind == "scope"
-            ),
+            frozenset(part.id for book in books for part in book.lists if part.kind == "scope"),
         )
 
     def run(self) -> dict[str, InvalidLaw]:
@@ -82,7 +80,9 @@ class _Compiler:
 
     def unique(self, key: str, where: str, shown: str) -> None:
         if key in self.seen:
-            raise InvalidLaw(f"duplicate id, first used at {self.seen[key]}", where=where, value=shown)
+            raise InvalidLaw(
+                f"duplicate id, first used at {self.seen[key]}", where=where, value=shown
+            )
         self.seen[key] = where
 
     def jurisdiction(self, code: str, where: str) -> None:

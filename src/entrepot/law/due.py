@@ -36,9 +36,7 @@ class Due:
     @property
     def before_transfer(self) -> bool:
         """Whether it must be done before data moves."""
-        return self.text == "before transfer" or (
-            not self.after and self.fact == "transfer.date"
-        )
+        return self.text == "before transfer" or (not self.after and self.fact == "transfer.date")
 
     def on(self, day: date, jurisdiction: str) -> date:
         """Return the due day counted from `day` on the business calendar of `jurisdiction`."""

@@ -62,7 +62,10 @@ def _points(bound: BoundLaw, name: str) -> set[Scalar]:
     for node in bound.content.nodes():
         for part in ir.walk(node):
             match part:
-                case ir.Compare(_, left, right) if name in (*ir.facts_of(left), *ir.facts_of(right)):
+                case ir.Compare(_, left, right) if name in (
+                    *ir.facts_of(left),
+                    *ir.facts_of(right),
+                ):
                     points |= {
                         p.value
                         for side in (left, right)

@@ -124,9 +124,7 @@ class Not:
 
 
 Value: TypeAlias = Const | Fact | ValueRef | Sum
-Node: TypeAlias = (
-    Const | Compare | In | Has | Empty | Truth | Listed | Entries | And | Or | Not
-)
+Node: TypeAlias = Const | Compare | In | Has | Empty | Truth | Listed | Entries | And | Or | Not
 
 TRUE = Const(True)
 FALSE = Const(False)

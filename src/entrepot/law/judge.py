@@ -103,8 +103,13 @@ class Track:
         default: str,
         duties: tuple[BoundDuty, ...],
         route_duties: dict[str, tuple[BoundDuty, ...]],
+        settled_false: tuple[str, ...] = (),
     ) -> None:
-        """Order `rules` by class; `default` is the regime's outcome when all are false."""
+        """Order `rules` by class; `default` is the regime's outcome when all are false.
+
+        `settled_false` are rules in force that the flow itself already makes false.
+        """
+        self.settled_false = settled_false
         ordered = sorted(rules, key=lambda rule: rule.klass)
         for number, rule in enumerate(ordered, start=1):
             rule.number = number
@@ -264,9 +269,7 @@ def _result(code: int | None) -> str:
 def bind_rule(rule: Rule, node: ir.Node, duties: tuple[BoundDuty, ...]) -> BoundRule:
     """Return `rule` with its bound condition compiled, and what closes its route."""
     block = rule.text.block
-    closed = ir.disjunction(
-        *(ir.conjunction(duty.when_node, duty.fails_node) for duty in duties)
-    )
+    closed = ir.disjunction(*(ir.conjunction(duty.when_node, duty.fails_node) for duty in duties))
     return BoundRule(
         rule,
         0,

@@ -16,7 +16,9 @@ from entrepot.law.shapes import shape
 from entrepot.law.yamlsource import read_text, read_yaml
 
 
-class DatedMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+class DatedMember(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}
+):
     """A member of a group from a day (inclusive) until a day (exclusive)."""
 
     code: str
@@ -40,9 +42,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def on(self, day: date) -> frozenset[str]:
         """Return the members on `day`."""
-        return frozenset(self.members) | {
-            member.code for member in self.dated if member.holds(day)
-        }
+        return frozenset(self.members) | {member.code for member in self.dated if member.holds(day)}
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

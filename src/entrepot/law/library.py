@@ -19,7 +19,7 @@ from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound
 from entrepot.law import ir
 from entrepot.law.assess import BoundLaw
 from entrepot.law.bind import BoundContent, bind_content
-from entrepot.law.compiled import Content, Contradiction, DerivedFact
+from entrepot.law.compiled import Content, Contradiction, DerivedFact, Regime
 from entrepot.law.compiler import check_regime_ids, compile_books
 from entrepot.law.factset import FactSet, read_facts
 from entrepot.law.jurisdictions import Jurisdictions
@@ -147,6 +147,10 @@ class Library:
         """All rulebooks, sorted by id."""
         return tuple(book for _, book in sorted(self.content.books.items()))
 
+    def regime(self, name: str) -> Regime:
+        """Return a regime by id. Raises `InvalidInput` with the known ids."""
+        return check_regime_ids(self.content, name)
+
     def reference(self, book_id: str) -> RulebookRef:
         """Return id, title and hash of a rulebook."""
         book = self.content.books[book_id]
@@ -170,9 +174,7 @@ class Library:
         return _no("rulebook, rule, value or list", name, self._ids())
 
     def _ids(self) -> list[str]:
-        return [*self.content.books] + [
-            part.id for book in self.rulebooks for part in book.parts()
-        ]
+        return [*self.content.books] + [part.id for book in self.rulebooks for part in book.parts()]
 
     def sensitivity(self, regime: str, as_of: date, known_at: date) -> dict[str, str]:
         """Return inspection category → the regime's own class, as its lists stand on `as_of`.
@@ -222,7 +224,9 @@ def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, Inv
     folder = Path(str(files("entrepot") / "laws")) if root is None else Path(root)
     if not (folder / "jurisdictions.yaml").is_file():
         raise NotFound(
-            "not a folder of laws", value=folder, remedy="it must hold jurisdictions.yaml and facts/"
+            "not a folder of laws",
+            value=folder,
+            remedy="it must hold jurisdictions.yaml and facts/",
         )
     jurisdictions = Jurisdictions.read(folder / "jurisdictions.yaml", file="jurisdictions.yaml")
     vocabulary, faults = read_vocabulary(folder, jurisdictions)
@@ -244,9 +248,7 @@ def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, Inv
     return Library(vocabulary, content, derivations, contradictions, folder), faults
 
 
-def _boundaries(
-    content: Content, jurisdictions: Jurisdictions
-) -> tuple[list[date], list[date]]:
+def _boundaries(content: Content, jurisdictions: Jurisdictions) -> tuple[list[date], list[date]]:
     """Return the days on which law changes, and those on which knowledge of it does."""
     law: set[date | None] = set()
     known: set[date | None] = set()

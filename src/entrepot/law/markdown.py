@@ -61,9 +61,12 @@ def _blocks(lines: list[str], start: int, file: str) -> list[Block]:
         fence = _FENCE.match(line)
         if fence is None:
             if line.lstrip().startswith(("```", "~~~")):
-                raise InvalidLaw("a fence that is indented or has more than a kind",
-                                 where=f"{file}:{number + 1}", value=line.strip(),
-                                 remedy="write ```rule at the start of the line")
+                raise InvalidLaw(
+                    "a fence that is indented or has more than a kind",
+                    where=f"{file}:{number + 1}",
+                    value=line.strip(),
+                    remedy="write ```rule at the start of the line",
+                )
             number += 1
             continue
         close = _closing(lines, number, fence[1])

@@ -84,8 +84,9 @@ def parse_number(text: str, unit: str, scope: Scope, where: str) -> ir.Value:
     if not isinstance(part, _Typed) or part.node is None or part.kind.type not in _NUMERIC:
         parser.fail("not a number", parser.tokens[0])
     if part.kind.unit != unit and not isinstance(part.node, ir.Const):
-        parser.fail(f"a number of {part.kind.unit or 'no unit'}, not {unit or 'no unit'}",
-                    parser.tokens[0])
+        parser.fail(
+            f"a number of {part.kind.unit or 'no unit'}, not {unit or 'no unit'}", parser.tokens[0]
+        )
     return part.node
 
 
@@ -192,7 +193,9 @@ class _Parser:
             return ir.Listed(name.text)
         self.fail("a group stands only after `in`, `any` or `all`", token)
 
-    def fail_reference(self, what: str, name: Token, known: Mapping[str, str] | Set[str]) -> NoReturn:
+    def fail_reference(
+        self, what: str, name: Token, known: Mapping[str, str] | Set[str]
+    ) -> NoReturn:
         close = get_close_matches(name.text, list(known), n=1)
         self.fail(
             f"unknown {what} `{name.text}`", name, f"did you mean {close[0]}?" if close else ""
@@ -297,7 +300,12 @@ class _Parser:
         kind = to.kind
         if part.node is None:
             return ir.Const(self.literal(part.token, kind))
-        if isinstance(part.node, ir.Const) and kind.type in ("enum", "jurisdiction", "text", "bool"):
+        if isinstance(part.node, ir.Const) and kind.type in (
+            "enum",
+            "jurisdiction",
+            "text",
+            "bool",
+        ):
             return ir.Const(self.literal(part.token, kind))
         if kind.type in _NUMERIC and part.kind.type in _NUMERIC:
             self.same_unit(to, part, token)
@@ -321,7 +329,11 @@ class _Parser:
                 word = token.value if isinstance(token.value, str) else token.text
                 if word not in kind.members:
                     close = get_close_matches(word, kind.members, n=1)
-                    hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(kind.members)}"
+                    hint = (
+                        f"did you mean {close[0]}?"
+                        if close
+                        else f"one of {', '.join(kind.members)}"
+                    )
                     self.fail(f"`{word}` is not a value of this fact", token, hint)
                 return word
             case "jurisdiction" | "jurisdictions":

@@ -226,7 +226,9 @@ class _Reader:
         self.outcome(read.outcome, source, ("outcome",))
         codes = [duty.code for duty in read.duties]
         if len(set(codes)) < len(codes):
-            raise InvalidLaw("the same duty code twice in one rule", where=source.where(("duties",)))
+            raise InvalidLaw(
+                "the same duty code twice in one rule", where=source.where(("duties",))
+            )
         self.book.rules.append(
             RuleText(*self.dated(read, read.id, read.article, source, block), read)
         )
@@ -250,8 +252,13 @@ class _Reader:
                 sensitivity.append(
                     SensitivityText(
                         *self.dated(
-                            row, name, row.article or table.article, source, block,
-                            outer=outer, path=("entries", number),
+                            row,
+                            name,
+                            row.article or table.article,
+                            source,
+                            block,
+                            outer=outer,
+                            path=("entries", number),
                         ),
                         row,
                     )
@@ -264,8 +271,13 @@ class _Reader:
                 entries.append(
                     EntryText(
                         *self.dated(
-                            entry, entry.id, entry.article or scope.article, source, block,
-                            outer=outer, path=("entries", number),
+                            entry,
+                            entry.id,
+                            entry.article or scope.article,
+                            source,
+                            block,
+                            outer=outer,
+                            path=("entries", number),
                         ),
                         entry,
                     )
@@ -312,7 +324,9 @@ class _Reader:
             article=article,
             source=self.front.source,
             evidence=_or(read.evidence, cited.evidence if cited else self.front.evidence),
-            verified_on=_or(read.verified_on, cited.verified_on if cited else self.front.verified_on),
+            verified_on=_or(
+                read.verified_on, cited.verified_on if cited else self.front.verified_on
+            ),
         )
         return name, interval, citation, source.where(path), block.heading
 

@@ -35,7 +35,9 @@ def shape(source: Sourced, kind: type[T], *, value: object = msgspec.UNSET, at: 
         raise _explain(error, source, kind, at) from None
 
 
-def _explain(error: msgspec.ValidationError, source: Sourced, kind: object, at: Path_) -> InvalidLaw:
+def _explain(
+    error: msgspec.ValidationError, source: Sourced, kind: object, at: Path_
+) -> InvalidLaw:
     message = str(error)
     text, _, tail = message.partition(" - at ")
     path = at + _path_of(tail)

@@ -146,13 +146,13 @@ class Vocabulary:
         """
         spec = self[name]
         if spec.source == "flow":
-            raise InvalidInput(
-                "facts of the flow are given as from, to and as_of", value=name
-            )
+            raise InvalidInput("facts of the flow are given as from, to and as_of", value=name)
         typed = self._convert(spec, value)
         if typed is None:
             raise InvalidInput(
-                f"fact {name} cannot have this value", value=_shown(value), remedy=self._hint(spec, value)
+                f"fact {name} cannot have this value",
+                value=_shown(value),
+                remedy=self._hint(spec, value),
             )
         return typed
 

@@ -105,9 +105,7 @@ class _Builder:
         self.check_plain(event)
         if len(self.stack) >= DEPTH_MAX:
             raise self.fault(f"nested deeper than {DEPTH_MAX} levels", event)
-        value: dict[str, Any] | list[Any] = (
-            {} if isinstance(event, yaml.MappingStartEvent) else []
-        )
+        value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
         path = self.place(value, event)
         self.stack.append(_Open(value, path))
 

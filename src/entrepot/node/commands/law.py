@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 import msgspec
 from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
 from rich.table import Table
 
-from entrepot.kernel.errors import InvalidLaw
+from entrepot.kernel.errors import Error, InvalidInput, InvalidLaw
+from entrepot.law import ir
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
+from entrepot.law.coverage import Coverage, measure_coverage
 from entrepot.law.library import Library, read_library
+from entrepot.law.rulebook import (
+    Dated,
+    DutyText,
+    EntryText,
+    InterpretationText,
+    ListText,
+    RegimeText,
+    Rulebook,
+    RuleText,
+    SensitivityText,
+    ValuesText,
+)
+from entrepot.law.vocabulary import FactSpec
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_LAWS = click.option(
+_FAILURES_SHOWN_MAX = 100
+_EVIDENCE = {
+    "R": "official text read",
+    "r": "secondary source read",
+    "m": "from memory, not re-read",
+    "?": "doubtful, check before use",
+}
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_laws = click.option(
     "--laws",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
     help="Folder of laws to use instead of the packaged one.",
 )
-_SHOWN_FAILURES_MAX = 200
 
 
-@click.group("law")
+@click.group("law", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """List, show and check the rulebooks and their facts."""
 
@@ -35,22 +59,366 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-@command.command("check")
-@click.option("--cases", "cases_path", type=click.Path(path_type=Path), default=None,
-              help="A case file or a folder of them; default: the cases beside the rulebooks.")
-@_LAWS
-@_JSON
-def check(cases_path: Path | None, laws: Path | None, as_json: bool) -> None:
-    """Run cases in both back ends; the last line is `N passed, N failed`."""
+def day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """Read a day given on the command line. Raises `InvalidInput`."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("not a day", value=text, remedy="write YYYY-MM-DD") from None
+
+
+def span(part: Dated) -> str:
+    """Return an interval as text."""
+    interval = part.interval
+    if interval.start is None:
+        return "never commenced"
+    return f"{interval.start} to {interval.until or 'today'}"
+
+
+# -- list ------------------------------------------------------------------------------------------
+
+
+@command.command("list")
+@click.option("--as-of", callback=day, default=None, help="Only what is in force on this day.")
+@_laws
+@_json
+def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None:
+    """List every rulebook; one that does not load is named with its fault."""
     library, faults = read_library(laws)
-    results = [run_case(library, case) for case in find_cases(cases_path or library.root)]
-    failed = [result for result in results if not result.passed]
+    books = [book for book in library.rulebooks if _in_force(book, as_of)]
+    if as_json:
+        rows = [_summary(book) for book in books]
+        print_json({"rulebooks": rows, "faults": {f: str(e) for f, e in faults.items()}})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rulebook", "regime", "in force", "rules", "evidence", "title"):
+        table.add_column(heading, no_wrap=heading not in ("title",))
+    for book in books:
+        front = book.front
+        table.add_row(
+            book.id,
+            front.regime,
+            f"{front.start or 'never'} – {front.until or ''}",
+            str(len(book.rules)),
+            front.evidence,
+            escape(front.title),
+        )
+    console = Console()
+    console.print(table)
+    rules = sum(len(book.rules) for book in books)
+    console.print(f"{len(books)} rulebooks, {rules} rules, {len(faults)} that do not load")
     for fault in faults.values():
         click.echo(f"error: {fault}", err=True)
-    for result in failed[:_SHOWN_FAILURES_MAX]:
-        print_failure(result)
-    click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+
+
+def _in_force(book: Rulebook, as_of: date | None) -> bool:
+    return as_of is None or any(part.interval.holds(as_of, date.max) for part in book.parts())
+
+
+def _summary(book: Rulebook) -> dict[str, object]:
+    front = book.front
+    return {
+        "id": book.id,
+        "regime": front.regime,
+        "jurisdiction": front.jurisdiction,
+        "title": front.title,
+        "title_original": front.title_original,
+        "issuer": front.issuer,
+        "authority": front.authority,
+        "source": front.source,
+        "from": front.start,
+        "until": front.until,
+        "known_from": front.known_from,
+        "verified_on": front.verified_on,
+        "evidence": front.evidence,
+        "file": book.file,
+        "sha256": book.sha256,
+        "rules": [rule.id for rule in book.rules],
+        "duties": [duty.id for duty in book.duties],
+        "values": [value.id for value in book.values],
+        "lists": [listed.id for listed in book.lists],
+    }
+
+
+# -- show ------------------------------------------------------------------------------------------
+
+
+@command.command("show")
+@click.argument("name", metavar="ID")
+@_laws
+@_json
+def show(name: str, laws: Path | None, as_json: bool) -> None:
+    """Show a rulebook, regime, rule, duty, value, list, list entry or fact."""
+    library, faults = read_library(laws)
+    if name in library.vocabulary:
+        spec = library.vocabulary[name]
+        print_json(spec) if as_json else print_fact(spec)
+        return
+    try:
+        book, part = library.part(name)
+    except Error:
+        _raise_fault(name, faults)
+        raise
+    if as_json:
+        print_json(_summary(book) if part is None else _as_plain(part))
+    elif part is None:
+        print_rulebook(book)
+    else:
+        print_part(library, book, part)
+
+
+def _raise_fault(name: str, faults: dict[str, InvalidLaw]) -> None:
+    """Raise the fault of the file that `name` may stand in, if the name fits the file."""
+    for file, fault in faults.items():
+        if name in (file, Path(file).stem):
+            raise fault
+
+
+def _as_plain(part: Dated) -> dict[str, object]:
+    found: dict[str, object] = {
+        "id": part.id,
+        "where": part.where,
+        "heading": part.heading,
+        "from": part.interval.start,
+        "until": part.interval.until,
+        "known_from": part.interval.known_from,
+        "citation": part.citation,
+    }
+    block = getattr(part, "block", None)
+    if block is not None:
+        found["block"] = msgspec.to_builtins(block)
+    if isinstance(part, ListText):
+        found["entries"] = [_as_plain(entry) for entry in (*part.entries, *part.sensitivity)]
+    return found
+
+
+def print_rulebook(book: Rulebook) -> None:
+    """Print a rulebook as the document it is, headed by its front matter."""
+    console = Console()
+    front = book.front
+    title = f" ({front.title_original})" if front.title_original else ""
+    console.print(f"[bold]{escape(front.title)}[/bold]{escape(title)}")
+    console.print(f"{escape(front.issuer)}, {front.authority}: {escape(front.source)}")
+    console.print(
+        f"in force {front.start or 'never'} to {front.until or 'today'}; regime {front.regime}"
+    )
+    console.print(
+        f"verified {front.verified_on}, evidence {front.evidence}: {_EVIDENCE[front.evidence]}"
+    )
+    console.print(f"{book.file}  sha256 {book.sha256}\n")
+    body = book.text.split("\n---\n", 1)[-1]
+    console.print(Markdown(body))
+
+
+def print_part(library: Library, book: Rulebook, part: Dated) -> None:
+    """Print one block with its text, citation, dates and evidence."""
+    console = Console()
+    cited = part.citation
+    console.print(
+        f"[bold]{escape(part.id)}[/bold]  {escape(book.front.title)}, {escape(cited.article)}"
+    )
+    if part.heading:
+        console.print(f"[dim]{escape(part.heading)}[/dim]")
+    for line in _lines(part):
+        console.print(escape(line))
+    console.print(f"in force  {span(part)}, known from {part.interval.known_from}")
+    console.print(
+        f"source    {escape(cited.source)}, {escape(cited.article)}; verified {cited.verified_on}, "
+        f"evidence {cited.evidence}: {_EVIDENCE[cited.evidence]}"
+    )
+    console.print(
+        f"where     {book.file.rpartition('/')[0]}/{Path(part.where).name}  sha256 {book.sha256}"
+    )
+    for note in library.content.interpretations.values():
+        if part.id in note.block.reads:
+            console.print(f"read by   {escape(note.id)} ({span(note)}): {escape(note.block.says)}")
+
+
+def _lines(part: Dated) -> list[str]:
+    """Return what a block says, line by line."""
+    match part:
+        case RuleText():
+            block = part.block
+            lines = [
+                block.says,
+                f"class     {block.klass}, layer {block.layer}, roles {', '.join(block.roles)}",
+                f"outcome   {block.outcome}",
+                f"when      {_condition(block.when)}",
+            ]
+            if block.unless is not False:
+                lines.append(f"unless    {_condition(block.unless)}")
+            if block.defeats:
+                lines.append(f"defeats   {', '.join(block.defeats)}")
+            lines += [f"duty      {duty.code} ({duty.due}): {duty.says}" for duty in block.duties]
+            return lines
+        case DutyText():
+            duty = part.block
+            return [
+                duty.says,
+                f"duty      {duty.code}, due {duty.due}, layer {duty.layer}",
+                f"when      {_condition(duty.when)}",
+            ]
+        case ValuesText():
+            values = part.block
+            rows = [
+                f"  {row.start} to {row.until or '…'}  {row.value:,} {values.unit}"
+                for row in values.values
+            ]
+            return [values.says, *rows]
+        case ListText():
+            entries = [f"  {e.id}  {e.block.title}  ({span(e)})" for e in part.entries]
+            rows = [
+                f"  {r.block.category} → {r.block.group}  ({r.citation.article}; {span(r)})"
+                for r in part.sensitivity
+            ]
+            return [part.title or f"list of kind {part.kind}", *entries, *rows]
+        case EntryText():
+            return [part.block.title, f"when      {_condition(part.block.when)}", part.block.says]
+        case SensitivityText():
+            return [f"{part.block.category} is {part.block.group}", part.block.says]
+        case InterpretationText():
+            return [part.block.says, f"reads     {', '.join(part.block.reads)}"]
+        case RegimeText():
+            default = part.block.default
+            engages = [f"{role:<10}{_condition(when)}" for role, when in part.block.engages.items()]
+            return [
+                part.block.title,
+                *engages,
+                f"default   {default.outcome}: {default.says} ({default.article})",
+            ]
+        case _:
+            return []
+
+
+def _condition(text: str | bool) -> str:
+    return str(text).lower() if isinstance(text, bool) else " ".join(text.split())
+
+
+# -- facts -----------------------------------------------------------------------------------------
+
+
+@command.command("facts")
+@click.option("--regime", default=None, help="Only the facts that this regime reads.")
+@_laws
+@_json
+def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
+    """List the facts: name, type, values, source, question."""
+    library, faults = read_library(laws)
+    specs = list(library.vocabulary) if regime is None else _facts_of(library, regime)
+    if as_json:
+        print_json(specs)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("fact", "type", "source", "question"):
+        table.add_column(heading, no_wrap=heading != "question", overflow="fold")
+    for spec in specs:
+        kind = f"{spec.type} ({spec.unit})" if spec.unit else spec.type
+        values = f"  [{', '.join(spec.values)}]" if spec.values else ""
+        table.add_row(
+            spec.name, kind, spec.source, escape(f"{spec.question or spec.about}{values}")
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{len(specs)} facts; `entrepot law show FACT` says more")
+    for fault in faults.values():
+        click.echo(f"error: {fault}", err=True)
+
+
+def _facts_of(library: Library, name: str) -> list[FactSpec]:
+    """Return the facts that a regime reads, directly or through a list."""
+    regime = library.regime(name)
+    nodes: list[ir.Node] = [node for _, node in regime.engages]
+    duties = [*regime.duties, *(duty for rule in regime.rules for duty in rule.duties)]
+    nodes += [rule.condition for rule in regime.rules]
+    nodes += [node for duty in duties for node in (duty.when, duty.done, duty.fails)]
+    for node in list(nodes):
+        for part in ir.walk(node):
+            if isinstance(part, ir.Listed):
+                nodes += [entry.condition for entry in library.content.lists[part.id].entries]
+    read = {fact for node in nodes for fact in ir.facts_of(node)}
+    return [spec for spec in library.vocabulary if spec.name in read]
+
+
+def print_fact(spec: FactSpec) -> None:
+    """Print one fact of the vocabulary."""
+    console = Console()
+    unit = f" of {spec.unit}" if spec.unit else ""
+    console.print(f"[bold]{spec.name}[/bold]  {spec.type}{unit}, source: {spec.source}")
+    console.print(escape(spec.about))
+    if spec.question:
+        console.print(f"asked as  {escape(spec.question)}")
+    for member, meaning in spec.values.items():
+        console.print(f"  {member:<22}{escape(meaning)}")
+    for row in spec.derive:
+        console.print(f"derived   {escape(str(row.value))} when {escape(_condition(row.when))}")
+    if spec.cite:
+        console.print(f"source    {escape(spec.cite)}")
+    console.print(f"where     {spec.file}:{spec.line}")
+
+
+# -- check -----------------------------------------------------------------------------------------
+
+
+@command.command("check")
+@click.option(
+    "--cases",
+    "cases_path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A case file or a folder of them; default: the cases beside the rulebooks.",
+)
+@_laws
+@_json
+def check(cases_path: Path | None, laws: Path | None, as_json: bool) -> None:
+    """Run cases in both back ends; the last line is `N passed, N failed`."""
+    # Imported here: only this command needs Polars.
+    from entrepot.law.columncheck import compare_back_ends
+
+    library, faults = read_library(laws)
+    results = [run_case(library, case) for case in find_cases(cases_path or library.root)]
+    compare_back_ends(library, results)
+    coverage = measure_coverage(library, results) if cases_path is None else None
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        print_json(_report(library, results, coverage, faults))
+    else:
+        for fault in faults.values():
+            click.echo(f"error: {fault}", err=True)
+        for result in failed[:_FAILURES_SHOWN_MAX]:
+            print_failure(result)
+        if len(failed) > _FAILURES_SHOWN_MAX:
+            click.echo(f"… and {len(failed) - _FAILURES_SHOWN_MAX} more")
+        if coverage is not None:
+            print_coverage(library, coverage)
+        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     sys.exit(1 if failed or faults else 0)
+
+
+def _report(
+    library: Library,
+    results: list[CaseResult],
+    coverage: Coverage | None,
+    faults: dict[str, InvalidLaw],
+) -> dict[str, object]:
+    failed = [result for result in results if not result.passed]
+    return {
+        "passed": len(results) - len(failed),
+        "failed": len(failed),
+        "rulebooks": len(library.rulebooks),
+        "coverage": coverage,
+        "faults": {file: str(fault) for file, fault in faults.items()},
+        "failures": [
+            {
+                "name": result.case.text.name,
+                "where": result.case.where,
+                "problems": result.problems,
+                "why": explain_failure(result),
+            }
+            for result in failed
+        ],
+    }
 
 
 def print_failure(result: CaseResult) -> None:
@@ -60,3 +428,16 @@ def print_failure(result: CaseResult) -> None:
         click.echo(f"  {problem}")
     for line in explain_failure(result):
         click.echo(f"    {line}")
+
+
+def print_coverage(library: Library, coverage: Coverage) -> None:
+    """Print how many rules there are and which ones no case decides, or none refuses."""
+    click.echo(f"{len(library.rulebooks)} rulebooks, {coverage.rules} rules, both back ends")
+    if coverage.never_commenced:
+        click.echo(f"never commenced: {', '.join(coverage.never_commenced)}")
+    for what, names in (
+        ("granting", coverage.without_granting),
+        ("refusing", coverage.without_refusing),
+    ):
+        listed = f": {', '.join(names)}" if names else ""
+        click.echo(f"{len(names)} rules without a {what} case{listed}")

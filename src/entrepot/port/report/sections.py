@@ -106,10 +106,11 @@ def _rule(rule: RuleHit) -> list[Content]:
 def citation(source: Citation) -> Markup:
     """Show where a sentence comes from and how sure we are of it."""
     sure = EVIDENCE.get(source.evidence, source.evidence)
+    checked = "verified" if source.evidence in ("R", "r") else "noted"
     return html(
         [
             f"{source.source}, {source.article}",
-            tag("p", f"{sure}; verified {source.verified_on}", class_="small"),
+            tag("p", f"{sure}; {checked} {source.verified_on}", class_="small"),
         ]
     )
 

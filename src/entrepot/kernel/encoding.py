@@ -64,11 +64,9 @@ def decode(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> object:
             max_depth=DEPTH_MAX + 1,
             allow_indefinite=False,
             allow_duplicate_keys=False,
-            tag_hook=_refuse_tag_hook,
+            tag_hook=_refuse_tag,
             semantic_decoders=dict.fromkeys(_KNOWN_TAGS, _refuse_tag),
         )
-    except InvalidInput:
-        raise
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise InvalidInput(
             "not well-formed CBOR", value=error, remedy="send deterministic CBOR (RFC 8949 4.2.1)"
@@ -90,12 +88,8 @@ def decode_map(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> dict[object
     return value
 
 
-def _refuse_tag(_decoder: object) -> NoReturn:
-    raise InvalidInput("CBOR tags are not used here", remedy="send plain values only")
-
-
-def _refuse_tag_hook(_decoder: object, tag: object) -> NoReturn:
-    raise InvalidInput("CBOR tags are not used here", value=tag, remedy="send plain values only")
+def _refuse_tag(*_arguments: object) -> NoReturn:
+    raise ValueError("tags are not used here")
 
 
 _LEAVES = frozenset({type(None), bool, str, bytes})

@@ -27,6 +27,8 @@ class Figure:
     note: str = ""
     limit: bool = False
     """True for a limit (the best that could be) or a peer, against which ours is set."""
+    wrong: int | None = None
+    """Answers that differ from the reference, where answers were compared; must be 0."""
 
 
 def seconds(work: Callable[[], object], *, rounds: int = 5) -> float:

@@ -1,0 +1,217 @@
+"""The law engine: one toy law in every engine, then the real assessment from China to Germany.
+
+    python benchmarks/bench_law.py
+
+A decision with proof is what `BoundLaw.decide` returns: the joined outcome; for every side its
+regime, role and outcome, the rules that decide (each with its article and source), every rule
+examined with its result (true, false, unknown, defeated, closed), the duties that come with the
+route; and every fact read with its value. Facts are given as a mapping of typed values. It does
+not contain due days, questions to ask or what would change the answer (`assess`, `explain`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "toy"))
+
+import entrepot
+from entrepot.law import OUTCOMES, BoundLaw, Library
+from measure import PEERS, ROOT, WORK, Figure, as_json, peer, seconds
+from random_facts import FactTable, facts_read, random_facts
+from reference import CODES, FLAGS, decide, decide_columns, fact_sets
+
+DAY = date(2026, 11, 21)
+TOY_ROWS = 20_000
+TOY_COLUMNS = 4_000_000
+REAL_ROWS = 20_000
+REAL_COLUMNS = 1_000_000
+UNKNOWN_SHARE = 0.1
+CHECKED = 5_000
+"""Sets of facts on which the two back ends are compared, besides the toy law."""
+
+
+def toy_law() -> BoundLaw:
+    """Load the toy law from a folder of laws of its own, and bind it."""
+    root = WORK / "toy-laws"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(ROOT / "benchmarks" / "toy" / "laws", root)
+    packaged = Path(str(entrepot.__file__)).parent / "laws"
+    shutil.copy(packaged / "jurisdictions.yaml", root)
+    library = Library.load(root)
+    return library.bind(library.flow("CN", "DE", date(2024, 4, 1)))
+
+
+def rate(work: Callable[[dict[str, object]], object], rows: list[dict[str, object]]) -> float:
+    """Calls per second of `work`, each on another row; the first half only warms up.
+
+    The second half is timed in five parts, each on rows not seen before, and the median reported.
+    """
+    half = len(rows) // 2
+    for row in rows[:half]:
+        work(row)
+    rates = []
+    step = half // 5
+    for part in (rows[start : start + step] for start in range(half, half + 5 * step, step)):
+        started = time.perf_counter()
+        for row in part:
+            work(row)
+        rates.append(len(part) / (time.perf_counter() - started))
+    return statistics.median(rates)
+
+
+def toy() -> list[Figure]:
+    """The toy law: ours one at a time and by column, the limits, and the peers."""
+    bound = toy_law()
+    columns = fact_sets(TOY_COLUMNS)
+    names = [*FLAGS, "persons"]
+    lists = {name: columns[name][:TOY_ROWS].tolist() for name in names}
+    plain = [{name: lists[name][i] for name in names} for i in range(TOY_ROWS)]
+    rows = [{f"toy.{name}": value for name, value in row.items()} for row in plain]
+    wrong = sum(
+        bound.decide(row).outcome != decide(bare) for row, bare in zip(rows, plain, strict=True)
+    )
+    figures = [
+        Figure(
+            "toy law, one at a time, with proof",
+            rate(bound.decide, rows),
+            "decisions/s",
+            f"{TOY_ROWS:,} sets of facts",
+            wrong=wrong,
+        ),
+        Figure(
+            "toy law, written in Python, no proof (limit)",
+            rate(decide, plain),
+            "decisions/s",
+            "one function of nested ifs",
+            limit=True,
+        ),
+    ]
+    frame = pl.DataFrame({f"toy.{name}": values for name, values in columns.items()})
+    expected = decide_columns(columns)
+    answers = bound.columns(frame)["outcome"].cast(pl.String)
+    code_of = dict(zip(CODES, range(len(CODES)), strict=True))
+    given = answers.replace_strict(code_of, return_dtype=pl.Int8).to_numpy()
+    spent = seconds(lambda: bound.columns(frame), rounds=3)
+    reference = seconds(lambda: decide_columns(columns), rounds=3)
+    figures += [
+        Figure(
+            "toy law, columnar",
+            TOY_COLUMNS / spent,
+            "decisions/s",
+            f"{TOY_COLUMNS:,} rows in {spent:.3f} s; outcome, strictest possible outcome and rule",
+            wrong=int((given != expected).sum()),
+        ),
+        Figure(
+            "toy law, written in NumPy, outcome only (limit)",
+            TOY_COLUMNS / reference,
+            "decisions/s",
+            f"{TOY_COLUMNS:,} rows in {reference:.3f} s",
+            limit=True,
+        ),
+    ]
+    return figures + peers()
+
+
+def peers() -> list[Figure]:
+    """Cedar, Rego and OpenFisca on the toy law."""
+    result = peer(PEERS, "law_engines.py")
+    if "error" in result:
+        return [
+            Figure("Cedar, Rego, OpenFisca", 0.0, "decisions/s", f"did not run: {result['error']}",
+                   limit=True)
+        ]  # fmt: skip
+    return [
+        Figure(f"toy law, {r['name']}", 0.0, "decisions/s", f"did not run: {r['error']}", limit=True)
+        if "error" in r
+        else Figure(
+            f"toy law, {r['name']}",
+            r["rate"],
+            "decisions/s",
+            f"version {r['version']}",
+            limit=True,
+            wrong=r["wrong"],
+        )
+        for r in result["results"]
+    ]
+
+
+def real() -> list[Figure]:
+    """The assessment of both sides from China to Germany over random facts."""
+    library = Library.load()
+    bound = library.bind(library.flow("CN", "DE", DAY))
+    usual = dict(library.facts(library.profile("ordinary-company")).values)
+    figures: list[Figure] = []
+    for label, fixed in (("every fact random", None), ("an ordinary company", usual)):
+        table = random_facts(
+            bound, REAL_ROWS, seed=7, unknown_share=UNKNOWN_SHARE, fixed=fixed
+        )
+        figures.append(
+            Figure(
+                f"China to Germany, {label}, with proof",
+                rate(bound.decide, table.rows),
+                "decisions/s",
+                _what(bound, table),
+                wrong=_disagreements(bound, table),
+            )
+        )
+        frame = random_facts(
+            bound, REAL_COLUMNS, seed=8, unknown_share=UNKNOWN_SHARE, fixed=fixed, by_row=False
+        ).frame
+        spent = seconds(lambda frame=frame: bound.columns(frame), rounds=1)
+        figures.append(
+            Figure(
+                f"China to Germany, {label}, columnar",
+                REAL_COLUMNS / spent,
+                "decisions/s",
+                f"{REAL_COLUMNS:,} rows × {frame.width} facts in {spent:.2f} s",
+            )
+        )
+    return figures
+
+
+def _what(bound: BoundLaw, table: FactTable) -> str:
+    """Say what was decided: how many facts, regimes, rules, and how varied the answers are."""
+    decisions = [bound.decide(row) for row in table.rows[:CHECKED]]
+    rules = sum(
+        len(option.track.rules)
+        for regime in bound.content.regimes
+        for option in regime.options
+        if option.track is not None
+    )
+    outcomes = {decision.outcome for decision in decisions}
+    deciding = {rule for decision in decisions for rule in decision.rules}
+    examined = statistics.mean(sum(len(v.examined) for _, _, v in d.verdicts) for d in decisions)
+    assert outcomes <= set(OUTCOMES)
+    return (
+        f"{len(facts_read(bound))} facts, {100 * UNKNOWN_SHARE:.0f} % unknown; "
+        f"{len(bound.content.regimes)} regimes, {rules} rules of the day; on average "
+        f"{examined:.0f} rules examined; {len(outcomes)} outcomes by {len(deciding)} deciding rules"
+    )
+
+
+def _disagreements(bound: BoundLaw, table: FactTable) -> int:
+    """Return on how many sets of facts the two back ends give different outcomes."""
+    outcomes = bound.columns(table.frame.head(CHECKED))["outcome"].cast(pl.String).to_list()
+    return int(
+        np.sum(
+            [
+                bound.decide(row).outcome != outcome
+                for row, outcome in zip(table.rows, outcomes, strict=False)
+            ]
+        )
+    )
+
+
+if __name__ == "__main__":
+    WORK.mkdir(exist_ok=True)
+    print(as_json(toy() + real()))

@@ -10,12 +10,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
+from pathlib import Path
 
 import click
 import msgspec
 
 from entrepot import __version__
-from entrepot.kernel.errors import Error, StorageError
+from entrepot.kernel.errors import Error, StorageError, shorten
+
+DEFECT = 70
+"""Exit code of a defect in the program itself (EX_SOFTWARE of sysexits.h)."""
 
 COMMANDS: dict[str, str] = {
     "inspect": "what is in a dataset, whose, and how sensitive",
@@ -81,7 +86,23 @@ def main(argv: list[str] | None = None) -> None:
             f"{error.strerror or error}", value=error.filename, remedy="check the path and the disk"
         )
         sys.exit(report(wrapped, as_json="--json" in arguments))
+    except Exception as error:  # noqa: BLE001 - the last frame: say it is our fault, then stop
+        sys.exit(defect(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def defect(error: Exception) -> int:
+    """Own up to a defect: what broke and where, without a screen of frames; return its exit code."""
+    if os.environ.get("ENTREPOT_DEBUG"):
+        traceback.print_exception(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    click.echo(
+        f"defect: {type(error).__name__} in {where}: {shorten(error)}\n"
+        "  → this is ours, not yours; run again with ENTREPOT_DEBUG=1 and report what it prints",
+        err=True,
+    )
+    return DEFECT
 
 
 def report(error: Error, *, as_json: bool) -> int:

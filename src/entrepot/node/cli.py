@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def defect(error: Exception) -> int:
-    """Own up to a defect: what broke and where, without a screen of frames; return its exit code."""
+    """Own up to a defect: what broke and where, without a screen of frames; return its code."""
     if os.environ.get("ENTREPOT_DEBUG"):
         traceback.print_exception(error)
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -200,12 +200,12 @@ class Log:
         try:
             for name, content in self._unwritten.items():
                 path = self.directory / name
-                self._unflushed[name] = len(content)
                 try:
                     files.write_in_place(path, content)
                 except FileNotFoundError:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     files.write_in_place(path, content)
+                self._unflushed[name] = len(content)
                 self.crash("tile-written")
         except OSError as error:
             raise files.storage_error(error, error.filename or self.directory) from error
@@ -216,9 +216,10 @@ class Log:
         """Make tiles and checkpoint as durable as the journal, which may then be cut.
 
         Partial tiles whose full tile is now flushed are removed (C2SP tlog-tiles allows it).
-        Raises StorageError; the next call tries again.
+        Does nothing while tiles wait to be written: the journal still answers for them. Raises
+        StorageError; the next call tries again.
         """
-        if not self._unflushed and self._flushed == self.size:
+        if self._unwritten or (not self._unflushed and self._flushed == self.size):
             return
         try:
             files.sync_all(self.directory, [*self._unflushed, "checkpoint"], self._syncer)
@@ -256,7 +257,9 @@ class Log:
         self._unwritten = {
             name: content for name, content in changed.items() if self._read(name) != content
         }
-        self._unflushed = {name: len(content) for name, content in changed.items()}
+        self._unflushed = {
+            name: len(content) for name, content in changed.items() if name not in self._unwritten
+        }
         self._published, self._edge, self._flushed = published.edge, sequenced.edge, first
         self._tree = self._tree_signature = None
         self._integrate()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 
 import click
@@ -12,9 +10,10 @@ from entrepot.kernel.audit import Check, audit
 from entrepot.kernel.encoding import to_json
 from entrepot.kernel.home import default_home
 from entrepot.kernel.institution import Institution
+from entrepot.port.clear.institution import PORT
 
-INSTITUTIONS = ("entrepot.port.clear.institution:PORT",)
-"""Where the installed institutions are declared; read only by this command."""
+INSTITUTIONS: tuple[Institution, ...] = (PORT,)
+"""Every installed institution: those whose state can be rebuilt and compared."""
 
 
 @click.command(name="fsck", help="Prove that log and state of a store are whole and equal.")
@@ -23,7 +22,7 @@ INSTITUTIONS = ("entrepot.port.clear.institution:PORT",)
 def command(home: Path | None, as_json: bool) -> int:
     """Run every check; exit 0 when all pass, 1 when one fails (its name is printed)."""
     where = default_home() if home is None else home
-    checks = audit(where, installed())
+    checks = audit(where, INSTITUTIONS)
     failed = [check.name for check in checks if check.passed is False]
     if as_json:
         view = {"home": str(where), "ok": not failed, "failed": failed, "checks": checks}
@@ -33,20 +32,6 @@ def command(home: Path | None, as_json: bool) -> int:
             click.echo(_line(check))
         click.echo(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
-
-
-def installed() -> tuple[Institution, ...]:
-    """Return the institutions whose state this program can rebuild."""
-    found = []
-    for place in INSTITUTIONS:
-        module, _, name = place.partition(":")
-        if importlib.util.find_spec(module) is None:
-            continue  # an institution that is not part of this installation has no state here
-        institution = getattr(importlib.import_module(module), name)
-        if not isinstance(institution, Institution):
-            raise TypeError(f"{place} is not an Institution")
-        found.append(institution)
-    return tuple(found)
 
 
 def _line(check: Check) -> str:

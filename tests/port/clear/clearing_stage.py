@@ -72,6 +72,11 @@ def customers(folder: Path, rows: int = ROWS) -> Path:
     return path
 
 
+_GOODS: dict[str, Shipment] = {}
+_PLANS: dict[str, tuple[Plan, TableSource]] = {}
+"""Inspections and plans of the same file and facts are made once: they are values."""
+
+
 def goods_of(
     path: Path,
     declared: dict[str, object],
@@ -81,16 +86,23 @@ def goods_of(
     day: date = TODAY,
 ) -> Shipment:
     law = library()
+    key = f"{path} {sorted(declared.items())} {origin} {destination} {day}"
+    if key in _GOODS:
+        return _GOODS[key]
     inspection = inspect_dataset(
         path, sensitivities=sensitivities(law, day, day), country_names=country_names(law)
     )
     facts = {**law.profile("ordinary-company"), **declared}
-    return shipment(inspection, law, law.flow(origin, destination, day), facts)
+    _GOODS[key] = shipment(inspection, law, law.flow(origin, destination, day), facts)
+    return _GOODS[key]
 
 
 def planned(goods: Shipment, path: Path) -> tuple[Plan, TableSource]:
-    source = TableSource(path)
-    return make_plan(goods, source=source), source
+    key = f"{path} {goods.flow} {sorted(goods.declared.items())}"
+    if key not in _PLANS:
+        source = TableSource(path)
+        _PLANS[key] = (make_plan(goods, source=source), source)
+    return _PLANS[key]
 
 
 def way_of(plan: Plan, kind: str) -> Way:

@@ -44,7 +44,7 @@ from entrepot.port.clear.record import (
 )
 from entrepot.port.clear.rules import not_open, shipment_counts, unsigned_findings
 from entrepot.port.clear.validity import triggers, validity
-from entrepot.port.facts import given_facts, plain_value
+from entrepot.port.facts import GivenFact, given_facts, plain_value
 from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import DataState, Shipment
@@ -265,7 +265,7 @@ class _Clearing:
             goods.inspected, goods.declared, self.library, file=goods.inspection.file.name
         )
         found = []
-        for name, value in self.assessment.facts.items():
+        for name, value in self.read_facts(given).items():
             known = given.get(name)
             if name in self.order.way.choices:
                 source, by = "choice", f"election of way {self.order.way.number}"
@@ -280,6 +280,15 @@ class _Clearing:
             else:
                 source, by = "flow", "the shipment itself"
             found.append(FactRelied(name, value, source, by))
+        return found
+
+    def read_facts(self, given: Mapping[str, GivenFact]) -> dict[str, str]:
+        """Return the facts the answer stands on, and those from which they were derived."""
+        found = dict(self.assessment.facts)
+        texts = " ".join(self.assessment.derived.values())
+        for name, value in self.facts.as_text().items():
+            if name in given and name not in found and f" {name} = " in texts:
+                found[name] = value
         return found
 
     def evidence(self) -> list[Evidence]:

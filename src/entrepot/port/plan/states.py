@@ -95,8 +95,14 @@ class Shipment(msgspec.Struct, frozen=True):
         projected one where that is smaller, and never raised.
         """
         facts: dict[str, object] = {**self.inspected, **self.declared}
-        if not state.transforms:
-            return facts
+        if state.transforms:
+            self._transform(facts, state)
+        if facts.get("data.form") == "identified":
+            # The finding is made on what will be sent; it says nothing of the table as it is.
+            facts.pop("anonymity.confirmed", None)
+        return facts
+
+    def _transform(self, facts: dict[str, object], state: DataState) -> None:
         after = inspected_facts(projected(self.inspection, state), self.library, self.flow)
         for name, value in after.items():
             if value != self.inspected.get(name):
@@ -107,7 +113,6 @@ class Shipment(msgspec.Struct, frozen=True):
                 facts[name] = 0
         if state.form:
             facts["data.form"] = state.form
-        return facts
 
     def changed_in(self, state: DataState) -> dict[str, FactValue]:
         """Return only the facts that a state changes."""

@@ -37,7 +37,7 @@ _ORG_POINTS = {
 }
 _CONTACT_OF_ORG = re.compile(
     r"contact|representative|owner|manager|ceo|president|principal|ansprech|inhaber|geschäfts|dirig"
-    r"|respons|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",  # noqa: E501
+    r"|respons|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",
     re.IGNORECASE,
 )
 _ROW_NUMBER = frozenset(

@@ -182,7 +182,7 @@ def birth_lanes(profile: Profile, weight: float) -> list[Lane]:
     low, middle, high = np.percentile(found, (5, 50, 95))
     spread = high - low
     text = f"years {low:.0f} to {high:.0f}, middle {middle:.0f}"
-    if 1890 <= low and 25 <= spread <= 110 and 1930 <= middle <= 2005 and high <= 2026:
+    if 1850 <= low and 25 <= spread <= 110 and 1900 <= middle <= 2005 and high <= 2026:
         lanes.append(Lane("statistics", C.DATE_OF_BIRTH, 2.0, f"{text}: spread as births are"))
     elif middle >= 2012 and spread < 14:
         lanes.append(Lane("statistics", C.DATE_OF_BIRTH, -2.5, f"{text}: recent and narrow"))

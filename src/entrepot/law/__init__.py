@@ -7,8 +7,8 @@
 
 `bound.decide(facts)` is the fast path (outcome, rules, facts read), `bound.explain(facts)` an
 assessment with `changes`. `library.vocabulary[fact]` describes a fact; `library.sensitivity(regime,
-as_of, known_at)` maps inspection categories to a regime's own classes, `library.counts_as(...)` to the
-facts that count their persons; `strictness(outcome)` ranks outcomes. All raise only errors of
+as_of, known_at)` maps inspection categories to a regime's own classes, `library.counts_as(...)` to
+the facts that count their persons; `strictness(outcome)` ranks outcomes. All raise only errors of
 `entrepot.kernel.errors`. Assessments serialise with msgspec.
 """
 

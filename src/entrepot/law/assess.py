@@ -1,7 +1,8 @@
 """The scalar assessment: one set of facts under the law bound to one flow.
 
 `BoundLaw.decide` is the fast path (outcome, deciding rules, facts read); `BoundLaw.assess` says
-everything: duties with due days, missing facts, findings that people must make, what else it could be.
+everything: duties with due days, missing facts, findings that people must make, what else it could
+be.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from entrepot.law.assessor import Assessor
 from entrepot.law.bind import BoundContent
 from entrepot.law.explain import what_would_change
 from entrepot.law.factset import FactSet
-from entrepot.law.assessor import Assessor
 from entrepot.law.judge import Verdict
 from entrepot.law.kleene import Facts
 from entrepot.law.model import Assessment, Flow, Scalar
@@ -54,7 +55,8 @@ class Decision:
         return tuple(duty.duty.code for _, _, v in self.verdicts for duty in v.duties)
 
     def proof(self) -> dict[str, object]:
-        """Return the proof as plain values: per side every rule examined with its result and article."""
+        """Return the proof as plain values: per side every rule examined with its result and
+        article."""
         return {
             "outcome": self.outcome,
             "facts": {name: spell(value) for name, value in self.facts.items()},
@@ -114,7 +116,8 @@ class BoundLaw:
     def decide(self, facts: FactSet | Mapping[str, Scalar]) -> Decision:
         """Return the outcome with its proof, without duties' days, questions or explanations.
 
-        A plain mapping must hold typed values by dotted name, unknown facts absent; it is not checked.
+        A plain mapping must hold typed values by dotted name, unknown facts absent; it is not
+        checked.
         """
         values = self.prepare(facts)
         rank = -1
@@ -143,8 +146,8 @@ class BoundLaw:
     def assess(self, facts: FactSet | Mapping[str, object]) -> Assessment:
         """Return the full assessment, with `changes` left empty (see `explain`).
 
-        A plain mapping is read like `Library.facts` does. Raises `InvalidInput` for facts that do not
-        fit or contradict each other.
+        A plain mapping is read like `Library.facts` does. Raises `InvalidInput` for facts that do
+        not fit or contradict each other.
         """
         return Assessor(self, self._read(facts)).assessment([])
 

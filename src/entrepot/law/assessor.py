@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.law import ir
 from entrepot.law.bind import Option
+from entrepot.law.compiled import Regime
 from entrepot.law.explain import possible_answers, rank_missing
 from entrepot.law.factset import FactSet
 from entrepot.law.judge import BoundDuty, BoundRule, Track, Verdict
@@ -13,17 +14,14 @@ from entrepot.law.kleene import Facts, compile_test, unknown_facts
 from entrepot.law.model import (
     Assessment,
     Change,
-    Citation,
     DutyDue,
     HumanFinding,
     Missing,
     RuleHit,
-    RulebookRef,
     Scalar,
     Side,
 )
-from entrepot.law.outcomes import OUTCOMES, PRECONDITIONED, UNDECIDED, strictest
-from entrepot.law.compiled import Regime
+from entrepot.law.outcomes import PRECONDITIONED, UNDECIDED, strictest
 from entrepot.law.vocabulary import spell
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ class Assessor:
     def assessment(self, changes: list[Change]) -> Assessment:
         """Return everything that can be said."""
         self.look_at_regimes()
-        outcome = strictest((side.outcome for side in self.sides))
+        outcome = strictest(side.outcome for side in self.sides)
         duties = [duty for side in self.sides for duty in side.duties]
         return Assessment(
             flow=self.flow,

@@ -1,4 +1,5 @@
-"""From the library to the law of one flow and day: which regimes may speak, in which role, with what."""
+"""From the library to the law of one flow and day: which regimes may speak, in which role, with
+what."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from entrepot.law.binding import Day, bind_condition, bind_value
 from entrepot.law.compiled import Duty, Regime, Rule
 from entrepot.law.judge import BoundDuty, BoundRule, Track, bind_rule
 from entrepot.law.kleene import Facts, Read, Test, compile_read, compile_test
-from entrepot.law.model import Flow, Scalar
+from entrepot.law.model import Flow
 
 if TYPE_CHECKING:
     from entrepot.law.library import Library

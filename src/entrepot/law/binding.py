@@ -20,7 +20,8 @@ class Day:
     """What binding needs to know of one day and flow."""
 
     flow: Mapping[str, Scalar]
-    """`flow.from` and `flow.to`; `flow.as_of` stays a fact, so that one binding serves many days."""
+    """`flow.from` and `flow.to`; `flow.as_of` stays a fact, so that one binding serves many
+    days."""
     value: Callable[[str], int | float | None]
     entries: Callable[[str], tuple[tuple[str, ir.Node], ...]]
     members: Callable[[str], frozenset[str]]

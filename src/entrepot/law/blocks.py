@@ -1,7 +1,7 @@
 """The fixed shapes of front matter and blocks, exactly as they stand in the YAML of a rulebook.
 
-Unknown keys are refused. Described in docs/laws/rulebooks.md; turned into the values that the engine
-uses by `entrepot.law.rulebook`.
+Unknown keys are refused. Described in docs/laws/rulebooks.md; turned into the values that the
+engine uses by `entrepot.law.rulebook`.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 class Dated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_RENAME, kw_only=True):
     """Dates and evidence that any block may override."""
 
-    start: date | None | UnsetType = UNSET
-    until: date | None | UnsetType = UNSET
-    known_from: date | None | UnsetType = UNSET
-    until_known: date | None | UnsetType = UNSET
+    start: date | UnsetType | None = UNSET
+    until: date | UnsetType | None = UNSET
+    known_from: date | UnsetType | None = UNSET
+    until_known: date | UnsetType | None = UNSET
     evidence: Mark | UnsetType = UNSET
     verified_on: date | UnsetType = UNSET
 

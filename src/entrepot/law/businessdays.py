@@ -1,6 +1,7 @@
 """Working days by jurisdiction: public holidays and weekends, from the `holidays` package.
 
-Where a country moves working days to weekends (China) the package knows the moved days for published
+Where a country moves working days to weekends (China) the package knows the moved days for
+published
 years; for later years its general rules apply. The EU itself has no public holidays: Saturdays and
 Sundays only (Regulation 1182/71 art 2(2) adds those that the institutions publish).
 """

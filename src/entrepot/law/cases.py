@@ -20,7 +20,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Flow
 from entrepot.law.outcomes import OUTCOME_RANK
 from entrepot.law.shapes import shape
-from entrepot.law.yamlsource import Sourced, read_text, read_yaml
+from entrepot.law.yamlsource import Path_, Sourced, read_text, read_yaml
 
 CASES_MAX = 50_000
 _DICTIONARIES = ("facts", "expect")
@@ -122,7 +122,8 @@ def read_cases(path: Path, *, file: str = "") -> list[Case]:
     text, _ = read_text(path, file=name)
     source = read_yaml(text, file=name)
     defaults: dict[str, Any] = {}
-    rows, at = source.value, ()
+    rows = source.value
+    at: Path_ = ()
     if isinstance(rows, dict):
         if unknown := set(rows) - {"defaults", "cases", "about"}:
             key = sorted(unknown)[0]
@@ -154,12 +155,12 @@ def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Any) -> Ca
     if merged.get("facts") is None:
         merged["facts"] = {}
     text = shape(source, CaseText, value=merged, at=at)
-    for expected in (text.expect, *text.expect.regimes.values()):
-        for outcome in (expected.outcome, *expected.one_of):
-            if outcome and outcome not in OUTCOME_RANK:
-                raise InvalidLaw(
-                    "not an outcome", where=source.where((*at, "expect")), value=outcome
-                )
+    sides = text.expect.regimes.values()
+    named = [text.expect.outcome, *text.expect.one_of, *text.expect.could_be]
+    named += [outcome for side in sides for outcome in (side.outcome, *side.one_of)]
+    for outcome in named:
+        if outcome and outcome not in OUTCOME_RANK:
+            raise InvalidLaw("not an outcome", where=source.where((*at, "expect")), value=outcome)
     return Case(text, source.where(at))
 
 

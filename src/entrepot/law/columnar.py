@@ -1,7 +1,9 @@
 """The columnar back end: millions of sets of facts under one bound law, with Polars.
 
-It reads the same bound conditions as the scalar back end. Polars' own logic over nulls is Kleene's, so
-unknown is null. A frame has one column per fact, named as in the vocabulary (sets as lists of text);
+It reads the same bound conditions as the scalar back end. Polars' own logic over nulls is
+Kleene's, so
+unknown is null. A frame has one column per fact, named as in the vocabulary (sets as lists of
+text);
 an absent column is unknown throughout. Where a column has no null the unknown half is left out.
 """
 
@@ -76,7 +78,8 @@ def _plain(value: Scalar | None) -> object:
 def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False) -> pl.DataFrame:
     """Return, row by row, the columns `outcome`, `strictest` and `rule`; with `status` that too.
 
-    `outcome` and `strictest` are enums of `OUTCOMES`, `rule` is the id of the deciding rule (null when
+    `outcome` and `strictest` are enums of `OUTCOMES`, `rule` is the id of the deciding rule (null
+    when
     a default decides; the first when several decide together). Raises `InvalidInput` for a column
     that is no fact or has another type than its fact.
     """
@@ -166,11 +169,12 @@ class _Reader:
             case ir.Compare(op, left, right):
                 return _compare(op, self.value(left), self.value(right))
             case ir.In(left, members, ()):
-                return _any([self.value(left) == member for member in _sorted(members)])
+                one = self.value(left)
+                return _any([one.eq(member) for member in _sorted(members)])
             case ir.Has(left, members, (), every):
-                value = self.value(left)
-                tests = [value.list.contains(member) for member in _sorted(members)]
-                return _all(tests, value) if every else _any(tests, value)
+                column = self.value(left)
+                tests = [column.list.contains(member) for member in sorted(members)]
+                return _all(tests, column) if every else _any(tests, column)
             case ir.Empty(left):
                 return self.value(left).list.len() == 0
             case ir.Not(part):
@@ -188,7 +192,7 @@ class _Reader:
         """Return a value expression; null is unknown."""
         match node:
             case ir.Const(value):
-                return _literal(type(value), value)
+                return _literal(type(value).__name__, value)
             case ir.Fact("flow.as_of"):
                 return pl.lit(self.as_of)
             case ir.Fact(name, default):
@@ -204,7 +208,7 @@ class _Reader:
 
 
 @lru_cache(maxsize=4096)
-def _literal(kind: type, value: Scalar | None) -> pl.Expr:
+def _literal(kind: str, value: Scalar | None) -> pl.Expr:
     """Return a literal; `kind` keeps true apart from 1 in the cache."""
     return pl.lit(value)
 
@@ -420,7 +424,8 @@ class _Builder:
             any_hit = add(any_hit | stays)
         rank = peak = decided
         if doubts:
-            # The strictest that is still possible: open rules, what stands behind them, the default.
+            # The strictest that is still possible: open rules, what stands behind them, the
+            # default.
             behind = (
                 [_first([(s.sure, s.rule.rank) for s in ordered], -1)]
                 if any(s.contested is not None for s in ordered)
@@ -555,7 +560,8 @@ def _first_code(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Ex
 
 
 def _first_of(sides: list[_Side], rank: pl.Expr) -> pl.Expr:
-    """Return the code of the deciding rule of the first side as strict as the whole that has one."""
+    """Return the code of the deciding rule of the first side as strict as the whole that has
+    one."""
     result = _code(0)
     for side in reversed(sides):
         result = pl.when((side.rank == rank) & (side.code > 0)).then(side.code).otherwise(result)

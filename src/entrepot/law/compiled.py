@@ -1,4 +1,5 @@
-"""What the library holds after loading: checked rules, duties, lists and values with typed conditions."""
+"""What the library holds after loading: checked rules, duties, lists and values with typed
+conditions."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ from dataclasses import dataclass, field
 
 from entrepot.law import ir
 from entrepot.law.due import Due
+from entrepot.law.model import Citation
 from entrepot.law.rulebook import (
     EntryText,
-    Interval,
     InterpretationText,
+    Interval,
     ListText,
     RegimeText,
     Rulebook,
@@ -17,7 +19,6 @@ from entrepot.law.rulebook import (
     SensitivityText,
     ValuesText,
 )
-from entrepot.law.model import Citation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From rulebooks as read to checked content: references, types, coverage of values, defeats.
 
-Rulebooks are compiled one by one against the ids that all of them define. A rulebook with a fault is
+Rulebooks are compiled one by one against the ids that all of them define. A rulebook with a fault
+is
 left out and its fault kept, and those that refer to it then fault in turn, so that `law list` can
 still name everything.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
+from itertools import pairwise
 
 from entrepot.kernel.errors import InvalidInput, InvalidLaw
 from entrepot.law import ir
@@ -289,7 +291,7 @@ class _Compiler:
 
 def _check_rows(text: ValuesText) -> None:
     rows = text.block.values
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         if after.start <= before.start:
             raise InvalidLaw("values are not in order of `from`", where=text.where, value=text.id)
         if before.until is not None and before.until > after.start:
@@ -298,7 +300,6 @@ def _check_rows(text: ValuesText) -> None:
 
 def _gap(text: ValuesText, interval: Interval) -> date | None:
     """Return the first day of `interval` on which the number has no value, or None."""
-    assert interval.start is not None
     here: date | None = interval.start
     rows = text.block.values
     for number, row in enumerate(rows):

@@ -1,8 +1,9 @@
 """Which rules the cases exercise: each needs one case that it decides and one that it does not.
 
-A rule is granted when it is among the deciding rules of a side whose outcome is its own; it is refused
-when, in force and its regime engaged, it is definitely false. A rule that never commenced, or that has
-no condition, cannot be refused and is not counted as lacking a refusal.
+A rule is granted when it is among the deciding rules of a side whose outcome is its own; it is
+refused
+when, in force and its regime engaged, it is definitely false. A rule that never commenced, or that
+has no condition, cannot be refused and is not counted as lacking a refusal.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def measure_coverage(library: Library, results: Iterable[CaseResult]) -> Coverag
 
 
 def _refused(library: Library, result: CaseResult) -> set[str]:
-    assert result.flow is not None and result.facts is not None
+    if result.flow is None or result.facts is None:
+        return set()
     bound = library.bind(result.flow)
     values = bound.prepare(result.facts)
     refused: set[str] = set()

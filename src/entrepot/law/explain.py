@@ -6,6 +6,7 @@ between the thresholds that conditions compare it with) and the verdicts are com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def possible_answers(spec: FactSpec) -> list[str]:
     return list(spec.values)
 
 
-def domain(bound: BoundLaw, name: str) -> list[Scalar]:
+def domain(bound: BoundLaw, name: str) -> Sequence[Scalar]:
     """Return values of fact `name` that conditions can tell apart, at most `ANSWERS_MAX`."""
     spec = bound.library.vocabulary[name]
     if spec.type == "bool":
@@ -50,7 +51,7 @@ def domain(bound: BoundLaw, name: str) -> list[Scalar]:
     if spec.type == "date":
         days = sorted({p for p in points if isinstance(p, date)})
         around = {day + timedelta(days=step) for day in days for step in (-1, 0, 1)}
-        return list(sorted(around))[:ANSWERS_MAX]
+        return sorted(around)[:ANSWERS_MAX]
     words = sorted({p for p in points if isinstance(p, str)})
     if spec.type == "jurisdictions":
         return [frozenset(), *(frozenset({word}) for word in words)][:ANSWERS_MAX]
@@ -88,7 +89,8 @@ def rank_missing(
     """Return `names` with their usefulness, most useful first.
 
     Usefulness is the share of still-possible outcomes that an answer removes, averaged over the
-    fact's domain and summed over the sides that are waiting; 0 when one answer alone settles nothing.
+    fact's domain and summed over the sides that are waiting; 0 when one answer alone settles
+    nothing.
     """
     waiting = [(track, _open(v)) for track, v in tracks if v.outcome == "NEEDS_FACT"]
     total = sum(count for _, count in waiting)

@@ -1,7 +1,7 @@
 """Facts of one case: typed values with their provenance, read from a mapping or from YAML.
 
-A finding may be a bare value or `{value, by, reasons, on, expires}`; who found it and why is kept for
-the record. Unknown facts are simply absent.
+A finding may be a bare value or `{value, by, reasons, on, expires}`; who found it and why is kept
+for the record. Unknown facts are simply absent.
 """
 
 from __future__ import annotations

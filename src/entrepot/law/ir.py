@@ -1,8 +1,8 @@
 """The intermediate form of a condition: frozen nodes that both back ends read.
 
 A condition is a tree of *truth* nodes (true, false or unknown) over *value* nodes (a value or
-unknown). Types are checked when the tree is built (`entrepot.law.parser`), so back ends do not check
-again. Semantics: strong Kleene logic; a comparison with an unknown side is unknown.
+unknown). Types are checked when the tree is built (`entrepot.law.parser`), so back ends do not
+check again. Semantics: strong Kleene logic; a comparison with an unknown side is unknown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Jurisdictions (ISO 3166-1 alpha-2 and `EU`) and groups with dated membership.
 
-Content: laws/jurisdictions.yaml. A code says where a rule is made or data lies, nothing about status.
+Content: laws/jurisdictions.yaml. A code says where a rule is made or data lies, nothing about
+status.
 """
 
 from __future__ import annotations

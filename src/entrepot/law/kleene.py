@@ -220,8 +220,8 @@ def _disjunction(parts: list[Test]) -> Test:
 def unknown_facts(node: ir.Node, facts: Facts) -> tuple[str, ...]:
     """Return the unknown facts that keep `node` from being true or false, in reading order.
 
-    Parts that are already settled contribute nothing: of `a and b` with `a` true and `b` unknown only
-    the facts of `b` are missing.
+    Parts that are already settled contribute nothing: of `a and b` with `a` true and `b` unknown
+    only the facts of `b` are missing.
     """
     found: dict[str, None] = {}
     stack: list[ir.Node] = [node]

@@ -95,7 +95,8 @@ class Library:
                 )
 
     def profile(self, name: str) -> dict[str, object]:
-        """Return the declared facts of profile `name` (laws/profiles/<name>.yaml), by dotted name."""
+        """Return the declared facts of profile `name` (laws/profiles/<name>.yaml), by dotted
+        name."""
         profiles = self.profiles
         return profiles[name] if name in profiles else _no("profile", name, profiles)
 
@@ -123,8 +124,8 @@ class Library:
     def bind(self, flow: Flow) -> BoundLaw:
         """Return the law that speaks to `flow`, ready to assess facts.
 
-        Cheap when the same pair of jurisdictions was bound for a day without a change of law between.
-        Raises `InvalidInput` for an unknown jurisdiction.
+        Cheap when the same pair of jurisdictions was bound for a day without a change of law
+        between. Raises `InvalidInput` for an unknown jurisdiction.
         """
         flow = self.flow(flow.origin, flow.destination, flow.as_of, flow.known_at)
         key = (

@@ -38,7 +38,8 @@ class Document:
 
 
 def take_apart(text: str, file: str) -> Document:
-    """Split a rulebook. Raises `InvalidLaw` for missing front matter or an unclosed or unknown fence."""
+    """Split a rulebook. Raises `InvalidLaw` for missing front matter or an unclosed or unknown
+    fence."""
     lines = text.split("\n")
     if not lines or lines[0].rstrip() != "---":
         raise InvalidLaw(

@@ -1,6 +1,7 @@
 """Conditions from text to the intermediate form: a Pratt parser that checks types as it goes.
 
-Grammar and meaning: docs/laws/rulebooks.md, "Conditions". Binding powers, weakest first: `or`, `and`,
+Grammar and meaning: docs/laws/rulebooks.md, "Conditions". Binding powers, weakest first: `or`,
+`and`,
 `not`, comparisons, `+` and `-`. Every error is `InvalidLaw` with file, line and column.
 """
 
@@ -252,13 +253,15 @@ class _Parser:
         self.fail(f"`{token.text}` needs values on both sides, not conditions", token)
 
     def sum(self, left: _Typed, right: _Typed, token: Token) -> _Typed:
-        for side in (left, right):
-            if side.node is None or side.kind.type not in _NUMERIC:
-                self.fail(f"`{side.token.text}` is not a number", side.token)
+        nodes = [self.number(side) for side in (left, right)]
         unit = self.same_unit(left, right, token)
-        assert left.node is not None and right.node is not None
-        node = ir.Sum(left.node, right.node, token.text == "-")
+        node = ir.Sum(nodes[0], nodes[1], token.text == "-")
         return _Typed(node, _Kind("number", unit), left.token)
+
+    def number(self, side: _Typed) -> ir.Value:
+        if side.node is None or side.kind.type not in _NUMERIC:
+            self.fail(f"`{side.token.text}` is not a number", side.token)
+        return side.node
 
     def same_unit(self, left: _Typed, right: _Typed, token: Token) -> str:
         units = {side.kind.unit for side in (left, right) if not isinstance(side.node, ir.Const)}
@@ -268,15 +271,12 @@ class _Parser:
         return units.pop() if units else ""
 
     def compare(self, left: _Typed, right: _Typed, token: Token) -> ir.Node:
+        op = token.text
         if left.node is None:
-            if right.node is None:
-                self.fail("a comparison needs a fact on one side", left.token, "facts have a dot")
-            left, right = right, left
-            op = _MIRROR[token.text]
-        else:
-            op = token.text
+            left, right, op = right, left, _MIRROR[op]
         left_node = left.node
-        assert left_node is not None
+        if left_node is None:
+            self.fail("a comparison needs a fact on one side", left.token, "facts have a dot")
         if left.kind.type in _SETS:
             self.fail("a set is compared with `has` or `is empty`", token)
         right_node = self.coerce(right, left, token)

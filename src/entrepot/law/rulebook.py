@@ -28,8 +28,8 @@ T = TypeVar("T")
 class Interval:
     """When something is law, and when that could be known.
 
-    `start` inclusive, `None` = never commenced; `until` exclusive, `None` = open. With `until_known`
-    absent the end was known from the beginning.
+    `start` inclusive, `None` = never commenced; `until` exclusive, `None` = open. With
+    `until_known` absent the end was known from the beginning.
     """
 
     start: date | None

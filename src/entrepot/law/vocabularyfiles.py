@@ -106,7 +106,8 @@ def _fact(source: Sourced, name: str) -> FactSpec:
 def read_derivations(
     vocabulary: Vocabulary, content: Content
 ) -> tuple[tuple[DerivedFact, ...], dict[str, InvalidLaw]]:
-    """Compile all derivations, those that others depend on first; return them and faults by file."""
+    """Compile all derivations, those that others depend on first; return them and faults by
+    file."""
     faults: dict[str, InvalidLaw] = {}
     scope = Scope(
         vocabulary,
@@ -129,7 +130,8 @@ def read_derivations(
 
 
 def _ordered(found: dict[str, DerivedFact]) -> list[DerivedFact]:
-    """Order derivations so that each comes after those it reads, as far as they are not circular."""
+    """Order derivations so that each comes after those it reads, as far as they are not
+    circular."""
     ordered: dict[str, DerivedFact] = {}
     visiting: set[str] = set()
     stack = [(name, False) for name in reversed(list(found))]
@@ -170,7 +172,8 @@ def read_contradictions(folder: Path, vocabulary: Vocabulary) -> tuple[Contradic
 
 
 def read_profiles(folder: Path, vocabulary: Vocabulary) -> dict[str, dict[str, object]]:
-    """Read all profiles by name. Raises `InvalidLaw` for a malformed one or a fact that does not fit."""
+    """Read all profiles by name. Raises `InvalidLaw` for a malformed one or a fact that does not
+    fit."""
     profiles: dict[str, dict[str, object]] = {}
     for path in sorted((folder / "profiles").glob("*.yaml")):
         name = path.relative_to(folder).as_posix()

@@ -1,7 +1,7 @@
 """YAML of rulebooks and cases, read as plain values with line numbers; never as objects.
 
-A strict subset of YAML 1.2: no anchors, aliases, tags or merge keys; `true` and `false` are the only
-booleans (so that `NO` stays Norway), a day is `YYYY-MM-DD`. Duplicate keys are refused. Built
+A strict subset of YAML 1.2: no anchors, aliases, tags or merge keys; `true` and `false` are the
+only booleans (so that `NO` stays Norway), a day is `YYYY-MM-DD`. Duplicate keys are refused. Built
 straight from parser events without recursion, under limits of size, depth and count, so a hostile
 file can neither run code nor exhaust memory.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -84,7 +84,8 @@ class _Builder:
         return InvalidLaw(what, where=f"{self.file}:{self.line(event)}", value=value)
 
     def line(self, event: yaml.Event) -> int:
-        return int(event.start_mark.line) + 1 + self.offset
+        mark = event.start_mark
+        return (mark.line if mark is not None else 0) + 1 + self.offset
 
     def take(self, event: yaml.Event) -> None:
         """Consume one event."""
@@ -117,7 +118,7 @@ class _Builder:
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         self.check_plain(event)
-        text = cast(str, event.value)
+        text = event.value
         if len(text) > SCALAR_CHARS_MAX:
             raise self.fault(f"a text longer than {SCALAR_CHARS_MAX} characters", event)
         parent = self.stack[-1] if self.stack else None

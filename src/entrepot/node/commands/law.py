@@ -1,4 +1,5 @@
-"""`entrepot law list | show | facts | check`: what law is loaded, what it says, whether it holds."""
+"""`entrepot law list | show | facts | check`: what law is loaded, what it says, whether it
+holds."""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of vectors: one case per line)
 """What headers say, in many languages and spellings, and what they must not say."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of vectors: one case per line)
 """Validators against published test numbers, wrong digits, and slow scalar reference versions."""
 
 from __future__ import annotations

@@ -170,8 +170,15 @@ def _births(case: Case, kind: Kind) -> None:
 def _deaths(cases: list[Case]) -> None:
     """A later, partly empty date beside a date of birth, with no header of its own."""
     births = [c for c in cases if c.category is C.DATE_OF_BIRTH]
+    births = [c for c in births if len(years(c.profile))]
     if not births:
         return
+    births.sort(
+        key=lambda c: (
+            -c.profile.reading.weight(C.DATE_OF_BIRTH),
+            float(np.median(years(c.profile))),
+        )
+    )
     born = years(births[0].profile)
     for case in cases:
         profile = case.profile
@@ -181,7 +188,7 @@ def _deaths(cases: list[Case]) -> None:
         if case.category is C.DATE_OF_BIRTH and not named.get(C.DATE_OF_BIRTH):
             later = np.median(years(profile)) - np.median(born)
             if later > 25 and profile.nulls > 0.1 * profile.cells:
-                case.add(C.DATE_OF_DEATH, 5.0, f"{later:.0f} years after the births, partly empty")
+                case.add(C.DATE_OF_DEATH, 7.0, f"{later:.0f} years after the births, partly empty")
             else:
                 case.add(C.DATE_OF_BIRTH, -5.0, "another column holds the births")
 

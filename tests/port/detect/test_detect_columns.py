@@ -84,7 +84,7 @@ def test_native_types_are_scanned_too() -> None:
             "card": [int(corpus.card(r)) for _ in range(500)],
             "f": [float(corpus.card(r)) for _ in range(500)],
             "Birth Date": [date(1950 + i % 50, 1 + i % 12, 1 + i % 28) for i in range(500)],
-            "created": [datetime(2024, 1, 1 + i % 28, 10) for i in range(500)]  # noqa: DTZ001,
+            "created": [datetime(2024, 1, 1 + i % 28, 10) for i in range(500)],  # noqa: DTZ001
             "active": [i % 2 == 0 for i in range(500)],
             "tags": [["a", "b"]] * 500,
             "empty": pl.Series([None] * 500, dtype=pl.Null),

@@ -1,4 +1,4 @@
-"""The sample and the distinct counter: exact while they say so, bounded, the same for any batches."""
+"""The sample and the distinct counter: exact while they say so, bounded, independent of batches."""
 
 from __future__ import annotations
 

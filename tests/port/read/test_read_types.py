@@ -1,5 +1,7 @@
 """Native types, nested data, workbooks with several sheets, and their text form."""
 
+# ruff: noqa: DTZ001 - most formats store times without a zone
+
 from __future__ import annotations
 
 import datetime as dt

@@ -1,5 +1,7 @@
 """A dataset written in any form reads back as what was written; nothing half-written stays."""
 
+# ruff: noqa: DTZ001 - most formats store times without a zone
+
 from __future__ import annotations
 
 import datetime as dt

@@ -31,7 +31,7 @@ from entrepot.port.read.transcode import Utf8Stream
 
 BATCH_BYTES = 16 * MIB
 """Text per batch: small enough that reading and examining overlap and wide tables stay lean."""
-_BLOCK_BYTES = 2 * MIB
+_BLOCK_BYTES = 1 * MIB
 _SAMPLE_BYTES = 64 * KIB
 _SAMPLE_BYTES_MAX = 4 * MIB
 
@@ -121,7 +121,8 @@ def _needs_slow_reader(dialect: Dialect) -> bool:
 
 def _fast_frames(source: Source, layout: Layout, rows: int) -> Iterator[pl.DataFrame]:
     """Yield frames through Arrow; a record longer than a block restarts the pass with a larger."""
-    delivered, block_bytes = 0, _BLOCK_BYTES
+    delivered = 0
+    block_bytes = _BLOCK_BYTES
     while True:
         try:
             for batch in _arrow_batches(source, layout, block_bytes, rows, skip=delivered):

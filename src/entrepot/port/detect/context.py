@@ -203,7 +203,8 @@ def _keys(case: Case, cases: list[Case], kind: Kind) -> None:
         C.ORGANISATION,
     }:
         return
-    key_like = _key_like(profile)
+    repeated = "id" in reading.words and profile.integral and profile.distinct >= 20
+    key_like = _key_like(profile) or (repeated and profile.distinct_ratio > 0.05)
     if not key_like:
         return
     words = set(reading.words)

@@ -128,7 +128,8 @@ def _birth(p: Profile) -> tuple[float, str]:
         return 5.0, "the values are years"
     if epoch(p) or excel_serial(p):
         return 5.0, "dates stored as numbers"
-    if p.integral and _max(p) <= 31:
+    parts = {"month", "day", "monat", "tag", "mes", "mois", "jour", "dia", "月", "日"}
+    if p.integral and _max(p) <= 31 and parts & set(p.reading.words):
         return 3.0, "month or day numbers"
     if p.word_share("month")[0] > 0.5:
         return 4.0, "names of months"
@@ -215,6 +216,8 @@ def _gender(p: Profile) -> tuple[float, str]:
 def _finance(p: Profile) -> tuple[float, str]:
     if p.boolean or (date_share(p) > 0.8 and "expi" not in p.name.lower()):
         return -5.0, "the values are flags or dates"
+    if p.integral and _max(p) < 1000 and not p.reading.roles:
+        return -5.0, "small numbers"
     return (-3.0, "the values are prose") if p.mean_words > 6 else (0.5, "")
 
 
@@ -223,7 +226,25 @@ def _income(p: Profile) -> tuple[float, str]:
         return _NO, "the values are dates"
     if p.numeric_share > 0.6 or p.share("money") > 0.5 or p.digits_share > 0.7:
         return 1.5, "amounts"
-    return (-4.0, "the values are prose") if p.mean_words > 6 else (-0.5, "")
+    if p.mean_words > 6:
+        return -4.0, "the values are prose"
+    bands = (
+        "low",
+        "high",
+        "med",
+        "mid",
+        "above",
+        "below",
+        "高",
+        "低",
+        "中",
+        "nied",
+        "hoch",
+        "baj",
+        "alt",
+    )
+    banded = any(v.startswith(bands) for v in p.folded)
+    return (-0.5, "bands") if banded else (-3.5, "words without amounts")
 
 
 def _location(p: Profile) -> tuple[float, str]:
@@ -321,7 +342,7 @@ def _closed(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.5:
         return _NO, "dates"
     if _numeric(p):
-        clear = bool(
+        clear = not p.fractional and bool(
             p.reading.weight(C.RELIGION)
             or {"political", "affiliation", "id"} & set(p.reading.words)
         )

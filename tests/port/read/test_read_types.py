@@ -290,6 +290,12 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
+CORE = (
+    '<coreProperties xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    "<dc:creator>Anna Example</dc:creator></coreProperties>"
+)
+
+
 def handmade_workbook(sheet: str, strings: str, *, date1904: bool = False) -> bytes:
     """A workbook with a string table and prefixed element names, as other programs write them."""
     parts = {
@@ -298,6 +304,7 @@ def handmade_workbook(sheet: str, strings: str, *, date1904: bool = False) -> by
         '<x:sheet name="S" sheetId="1" r:id="r1"/></x:sheets></x:workbook>',
         "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="r1" '
         f'Type="{OFFICE}/worksheet" Target="/xl/worksheets/sheet1.xml"/></Relationships>',
+        "docProps/core.xml": CORE,
         "xl/styles.xml": f'<x:styleSheet xmlns:x="{MAIN}"><x:cellXfs><x:xf numFmtId="0"/>'
         '<x:xf numFmtId="14"/></x:cellXfs></x:styleSheet>',
         "xl/sharedStrings.xml": f'<x:sst xmlns:x="{MAIN}">{strings}</x:sst>',
@@ -343,6 +350,7 @@ def test_string_table_rich_text_gaps_and_date_system(
     }
     with open_dataset(path) as dataset:
         assert "1 phonetic guides of names or words are not examined" in dataset.file.warnings
+        assert dataset.file.metadata["author"] == "person-name, 12 characters"
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,12 @@ def _block_series(
 
 
 def _series(name: str, kind: pl.DataType, records: list[Any]) -> pl.Series:
-    if is_plain(kind):
-        return pl.Series(name, [record[name] for record in records], dtype=kind)
-    return pl.Series(name, [shaped(record[name], kind) for record in records], dtype=kind)
+    values = [record[name] for record in records]
+    if is_plain(kind) or (kind == pl.String and _only_text(values)):
+        return pl.Series(name, values, dtype=kind)
+    return pl.Series(name, [shaped(value, kind) for value in values], dtype=kind)
+
+
+def _only_text(values: list[Any]) -> bool:
+    """Say whether no value needs to be turned into text first (a union may hold other types)."""
+    return {type(value) for value in values} <= {str, type(None)}

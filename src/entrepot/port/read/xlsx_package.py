@@ -42,8 +42,18 @@ class Package:
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.buffer_size = 65_536
-        parser.StartElementHandler = lambda tag, attributes: start(_local(tag), attributes)
-        parser.EndElementHandler = lambda tag: end(_local(tag))
+
+        def first(tag: str, attributes: dict[str, str]) -> None:
+            """Look at the root: only if it has a prefix must names be stripped (slower)."""
+            if ":" in tag:
+                parser.StartElementHandler = lambda name, found: start(_local(name), found)
+                parser.EndElementHandler = lambda name: end(_local(name))
+            else:
+                parser.StartElementHandler = start
+                parser.EndElementHandler = end
+            start(_local(tag), attributes)
+
+        parser.StartElementHandler = first
         parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = _refuse_doctype
         try:

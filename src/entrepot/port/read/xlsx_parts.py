@@ -225,11 +225,12 @@ def _properties(package: Package) -> dict[str, str]:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal current
         pieces.clear()
-        current = tag
+        current = tag = tag.rpartition(":")[2]
         if tag == "property":
             metadata["custom properties"] = str(int(metadata.get("custom properties", "0")) + 1)
 
     def end(tag: str) -> None:
+        tag = tag.rpartition(":")[2]
         length = len("".join(pieces).strip())
         if tag == current and tag in _PROPERTIES and length:
             kind = "person-name" if tag in _PEOPLE else "text"

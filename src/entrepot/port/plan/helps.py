@@ -1,7 +1,7 @@
 """What would help: changes of facts, one or two together, that lead to a milder answer.
 
-One step ahead is the engine's own "what would change the answer"; two together find what only works
-jointly, such as a licence that must be held and in force.
+One step ahead finds what works alone; two together, where nothing can be walked yet, find what only
+works jointly, such as a licence that must be relied on and in force.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def helps(searcher: Searcher, facts: FactSet, plain: Decision, as_is: Assessment
     if settled(plain) and as_is.status == "open":
         return []
     found = _singles(searcher, facts, plain)
-    found += _pairs(searcher, facts, plain, {help_.fact for help_ in found})
+    if not settled(plain):
+        found += _pairs(searcher, facts, plain, {help_.fact for help_ in found})
     vocabulary = searcher.bound.library.vocabulary
     return sorted(
         found, key=lambda item: _SOURCES.index(vocabulary[item.fact.split(" ")[0]].source)
@@ -77,17 +78,14 @@ def _pairs(searcher: Searcher, facts: FactSet, plain: Decision, alone: set[str])
         and vocabulary[name].type in ("bool", "enum")
         and vocabulary[name].source in ("choice", "declared")
     ][:PAIR_FACTS_MAX]
-    found: dict[tuple[str, str], Help] = {}
-    for first, second in itertools.permutations(names, 2):
-        if vocabulary[first].source != "choice" and first > second:
-            continue
-        pair = (min(first, second), max(first, second))
-        if pair in found:
+    found: list[Help] = []
+    for first, second in itertools.combinations(names, 2):
+        if "choice" not in (vocabulary[first].source, vocabulary[second].source):
             continue
         best = _best_pair(searcher, facts, plain, first, second)
         if best is not None:
-            found[pair] = best
-    return list(found.values())
+            found.append(best)
+    return found
 
 
 def _best_pair(
@@ -98,10 +96,6 @@ def _best_pair(
             continue
         then = searcher.decide(facts, {first: a, second: b})
         if not settled(then) or not milder(then, plain):
-            continue
-        if milder(searcher.decide(facts, {first: a}), plain):
-            continue
-        if milder(searcher.decide(facts, {second: b}), plain):
             continue
         what = f"{_said(searcher, first, a)}; {_said(searcher, second, b)}"
         return Help(

@@ -180,6 +180,8 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
     hidden = sum(1 for sheet in book.sheets if sheet.state != "visible")
     if hidden:
         warnings.insert(0, f"{hidden} hidden sheets; they are read like the others")
+    if source.on_progress is not None:
+        source.on_progress(source.size_bytes, source.size_bytes)
     return Found(parts=parts, metadata=metadata, warnings=warnings), tables
 
 

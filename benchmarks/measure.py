@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,57 +24,58 @@ class Figure:
     value: float
     unit: str
     note: str = ""
-    limit: bool = False
-    """True for a limit (the best that could be) or a peer, against which ours is set."""
+    kind: str = "ours"
+    """`ours`, `limit` (the least any such work costs) or `peer` (another program, same work)."""
+    against: str = ""
+    """For limits and peers: the name of our figure that is set against it."""
     wrong: int | None = None
     """Answers that differ from the reference, where answers were compared; must be 0."""
+    goal: str = ""
+    met: bool | None = None
+    error: str = ""
+    """Why there is no figure; then `value` means nothing."""
 
 
 def seconds(work: Callable[[], object], *, rounds: int = 5) -> float:
-    """Median wall time of `work` over `rounds`, after one round that does not count."""
+    """Shortest wall time of `work` over `rounds`, after one round that does not count.
+
+    The shortest, because what else runs on the machine only ever adds; used for ours and for the
+    limits alike.
+    """
     work()
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    return min(times)
 
 
-def per_second(work: Callable[[int], object], *, budget_s: float = 1.0) -> float:
-    """Calls per second of `work(n)`, which does its work n times; n grows to fill the budget."""
-    count = 1
-    while True:
-        started = time.perf_counter()
-        work(count)
-        spent = time.perf_counter() - started
-        if spent >= budget_s / 4:
-            rates = [count / spent]
-            for _ in range(3):
-                started = time.perf_counter()
-                work(count)
-                rates.append(count / (time.perf_counter() - started))
-            return statistics.median(rates)
-        count = max(count * 2, int(count * budget_s / 3 / max(spent, 1e-9)))
-
-
-def peer(python: Path, script: str, *arguments: str, timeout_s: int = 900) -> dict[str, Any]:
+def peer(python: Path, script: str, *arguments: str, timeout_s: int = 120) -> dict[str, Any]:
     """Run a peer's script in its own environment; it prints one JSON object as its last line."""
     if not python.exists():
         return {"error": "not installed"}
-    done = subprocess.run(
-        [str(python), str(ROOT / "benchmarks" / "peers" / script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [str(python), str(ROOT / "benchmarks" / "peers" / script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"not finished after {timeout_s} s"}
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         reason = done.stderr.strip().splitlines()
         return {"error": reason[-1][:200] if reason else f"exit {done.returncode}"}
     result: dict[str, Any] = json.loads(lines[-1])
     return result
+
+
+def failed_peer(name: str, error: str, against: str) -> Figure:
+    """A peer that gave no figure, and why; it is reported and the others go on."""
+    return Figure(name, 0.0, "", kind="peer", against=against, error=error)
 
 
 def as_json(figures: list[Figure]) -> str:

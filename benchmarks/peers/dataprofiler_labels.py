@@ -1,7 +1,8 @@
 """DataProfiler over one CSV: column labels only.
 
-By itself it looks at a sample of the rows; given a number of rows it is made to look at every cell
-of the first so many, as we do with the whole file.
+By itself it labels a sample of 1,000 cells of each column; given a number of rows it is made to
+look at every cell of the first so many, as we do with the whole file. `bytes` are those of the
+cells that were labelled, with their separators; `file_bytes` those of the rows handed over.
 """
 
 import json
@@ -31,11 +32,14 @@ profile = dataprofiler.Profiler(
 report = profile.report()
 spent = time.perf_counter() - started
 labels = {s["column_name"]: s["data_label"] for s in report["data_stats"]}
+looked_at = rows if everything else min(rows, 1_000)
+handed = len(frame.to_csv(index=False, header=False).encode())
 print(
     json.dumps(
         {
-            "bytes": int(os.path.getsize(path) * rows / len(table)),
-            "rows": rows,
+            "bytes": handed * looked_at // rows,
+            "file_bytes": handed,
+            "rows": looked_at,
             "seconds": spent,
             "labels": labels,
             "version": version("dataprofiler"),

@@ -30,13 +30,13 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PLAIN)
 def test_what_is_encoded_comes_back(value: object) -> None:
     assert decode(encode(value)) == value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PLAIN, st.data())
 def test_a_changed_byte_never_keeps_the_meaning(value: object, data: st.DataObject) -> None:
     encoded = encode(value)
@@ -51,7 +51,7 @@ def test_a_changed_byte_never_keeps_the_meaning(value: object, data: st.DataObje
     assert repr(found) != repr(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=64))
 def test_random_bytes_are_refused_or_decode_to_themselves(encoded: bytes) -> None:
     try:

@@ -165,7 +165,7 @@ RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_
 
 class TestMachine(Machine.TestCase):  # type: ignore[misc, name-defined]
     settings = settings(
-        max_examples=6,
+        max_examples=3,
         stateful_step_count=15,
         deadline=None,
         derandomize=True,
@@ -176,5 +176,5 @@ class TestMachine(Machine.TestCase):  # type: ignore[misc, name-defined]
 @pytest.mark.slow
 class TestMachineLonger(Machine.TestCase):  # type: ignore[misc, name-defined]
     settings = settings(
-        max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=RELAXED
+        max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=RELAXED
     )

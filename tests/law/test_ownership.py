@@ -8,7 +8,10 @@ from fractions import Fraction
 import pytest
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law.ownership import DSP, MAX_CIRCLE, PADFA, OwnershipRule, covered_parties
+from entrepot.law.ownership import MAX_CIRCLE, OwnershipRule, covered_parties
+
+DSP = OwnershipRule("us-dsp", Fraction(50), Fraction(50), "28 CFR 202.211(a)(1), (2)")
+PADFA = OwnershipRule("us-padfa", Fraction(20), Fraction(50), "PADFA sec. 2(c)(2)(B), (C)")
 
 
 def test_half_is_enough_and_less_is_not() -> None:

@@ -2,7 +2,7 @@
 
     Error
     ├── InvalidInput        what was given cannot be used (exit 2)
-    │   ├── UnreadableData  a dataset is truncated, mislabelled, too large, not what it says (exit 3)
+    │   ├── UnreadableData  a dataset is truncated, too large, not what it says (exit 3)
     │   └── InvalidLaw      a rulebook, vocabulary or case file is malformed (exit 4)
     ├── VerificationError   a signature, hash, proof or certificate does not hold (exit 5)
     ├── NotFound            what was named does not exist (exit 6)
@@ -118,6 +118,6 @@ _SHOWN_MAX = 120
 
 
 def shorten(value: object) -> str:
-    """Return `value` as text of at most 120 characters, so that one bad cell cannot flood a screen."""
+    """Return `value` as text of at most 120 characters: one bad cell cannot flood a screen."""
     text = str(value)
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"

@@ -47,10 +47,6 @@ class OwnershipRule:
     article: str
 
 
-DSP = OwnershipRule("us-dsp", Fraction(50), Fraction(50), "28 CFR 202.211(a)(1), (2)")
-PADFA = OwnershipRule("us-padfa", Fraction(20), Fraction(50), "PADFA sec. 2(c)(2)(B), (C)")
-
-
 @dataclass(frozen=True, slots=True)
 class CountedStake:
     """One direct holding and how much of it counted, in per cent of the entity held."""

@@ -7,7 +7,7 @@ from datetime import date
 import click
 
 
-class DateParameter(click.ParamType):
+class DateParameter(click.ParamType[date]):
     """A calendar date, ISO 8601 (`2024-03-22`), or `today`."""
 
     name = "date"

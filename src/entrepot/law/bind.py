@@ -62,6 +62,8 @@ class BoundContent:
     derivations: tuple[BoundDerivation, ...]
     reads_day: bool
     """Whether some condition reads `flow.as_of`."""
+    facts_read: frozenset[str] = frozenset()
+    """Every fact that some condition or derivation reads."""
 
     def nodes(self) -> list[ir.Node]:
         """Return every bound condition: of engagement, rules, duties and derivations."""
@@ -86,8 +88,10 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
     nodes = BoundContent(regimes, (), reads_day=False).nodes()
     read = {fact for node in nodes for fact in ir.facts_of(node)}
     derivations = binder.derivations(read)
-    read |= {fact for item in derivations for rule in item.rules for fact in ir.facts_of(rule[2])}
-    return BoundContent(regimes, derivations, reads_day="flow.as_of" in read)
+    for item in derivations:
+        for _, _, condition, value in item.rules:
+            read.update(ir.facts_of(condition), ir.facts_of(value))
+    return BoundContent(regimes, derivations, "flow.as_of" in read, frozenset(read))
 
 
 class _Binder:
@@ -165,18 +169,14 @@ class _Binder:
 
     def outside(self, regime: Regime, role: str, rules: list[Rule]) -> str:
         """Say why no rule is in force on the day."""
-        starts = [
-            rule.text.interval.start
-            for rule in rules
-            if rule.text.interval.start and rule.text.interval.known_from <= self.known_at
-        ]
+        starts = [rule.text.interval.start for rule in rules if rule.text.interval.start]
         first: date | None = min(starts, default=None)
-        if first is None:
-            return f"no rule of {regime.id} ({role}) was known on {self.known_at}"
-        if self.as_of < first:
+        if first is not None and self.as_of < first:
             return (
                 f"no rule of {regime.id} ({role}) is loaded before {first}, its first day covered"
             )
+        if not any(rule.text.interval.known_from <= self.known_at for rule in rules):
+            return f"no rule of {regime.id} ({role}) was known on {self.known_at}"
         return f"no rule of {regime.id} ({role}) is in force on {self.as_of}"
 
     def duty(self, duty: Duty) -> BoundDuty:

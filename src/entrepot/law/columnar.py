@@ -37,7 +37,6 @@ _TYPES: dict[str, pl.DataType] = {
     "bool": pl.Boolean(),
     "int": pl.Int64(),
     "number": pl.Float64(),
-    "enum": pl.String(),
     "date": pl.Date(),
     "text": pl.String(),
     "jurisdiction": pl.String(),
@@ -52,8 +51,8 @@ _PROHIBITED = OUTCOME_RANK["PROHIBITED"]
 
 
 def column_type(spec: FactSpec) -> pl.DataType:
-    """Return the Polars type of a fact's column."""
-    return _TYPES[spec.type]
+    """Return the Polars type of a fact's column; an enum compares as fast as a number."""
+    return pl.Enum(list(spec.values)) if spec.type == "enum" else _TYPES[spec.type]
 
 
 def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]) -> pl.DataFrame:
@@ -83,9 +82,10 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
     a default decides; the first when several decide together). Raises `InvalidInput` for a column
     that is no fact or has another type than its fact.
     """
-    known = _check(bound, frame)
+    frame = _checked(bound, frame)
+    known = {"flow.as_of", *(name for name in frame.columns if frame[name].null_count() == 0)}
     plan = frame.lazy()
-    for name, expression in _derivations(bound, set(frame.columns)):
+    for name, expression in _derivations(bound, set(frame.columns), known):
         plan = plan.with_columns(expression.alias(name))
     builder = _Builder(bound, set(frame.columns), known, status=status)
     sides = [builder.regime(regime) for regime in bound.content.regimes]
@@ -97,25 +97,40 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
     return plan.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
 
 
-def _check(bound: BoundLaw, frame: pl.DataFrame) -> set[str]:
-    """Check columns against the vocabulary; return the facts that are known in every row."""
-    known = {"flow.as_of"}
+def _checked(bound: BoundLaw, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns that the law reads, each in the type of its fact."""
+    read = bound.content.facts_read
+    columns: list[pl.Series] = []
     for name, kind in frame.schema.items():
         expected = column_type(bound.library.vocabulary[name])
+        column = frame[name]
         numeric = expected.is_numeric() and kind.is_numeric()
-        words = expected == pl.String() and isinstance(kind, (pl.Enum, pl.Categorical))
+        words = isinstance(expected, (pl.Enum, pl.String)) and isinstance(
+            kind, (pl.Enum, pl.Categorical, pl.String)
+        )
         if kind != expected and not numeric and not words:
             raise InvalidInput(
                 f"column {name} has type {kind}", remedy=f"expected {expected} for this fact"
             )
-        if frame[name].null_count() == 0:
-            known.add(name)
-    return known
+        if name not in read:
+            continue
+        if words and kind != expected:
+            try:
+                column = column.cast(pl.String).cast(expected)
+            except pl.exceptions.InvalidOperationError:
+                raise InvalidInput(
+                    f"column {name} has a value that its fact does not know",
+                    remedy=f"expected {bound.library.vocabulary[name].expected}",
+                ) from None
+        columns.append(column)
+    # A frame without columns has no rows, so the day stands in when nothing is read.
+    day = pl.repeat(bound.flow.as_of, frame.height, eager=True).alias("flow.as_of")
+    return pl.DataFrame(columns) if columns else day.to_frame()
 
 
-def _derivations(bound: BoundLaw, columns: set[str]) -> list[tuple[str, pl.Expr]]:
+def _derivations(bound: BoundLaw, columns: set[str], known: set[str]) -> list[tuple[str, pl.Expr]]:
     """Return (fact, expression) in the order in which they must be added."""
-    derived = bound.content.derivations
+    derived = [item for item in bound.content.derivations if item.name not in known]
     order = {item.name: number for number, item in enumerate(derived)}
     back = sum(
         order.get(fact, -1) >= order[item.name]

@@ -101,7 +101,7 @@ class _Compiler:
             block = regime.block
             self.jurisdiction(block.jurisdiction, regime.where)
             engages = tuple(
-                (role, self.condition(block.engages[role], f"{regime.where}"))
+                (role, self.condition(block.engages[role], regime.at("engages")))
                 for role in ROLES
                 if role in block.engages
             )
@@ -114,7 +114,7 @@ class _Compiler:
                 self.content.sensitivity[listed.id] = (listed, listed.sensitivity)
                 continue
             entries = tuple(
-                Entry(entry, self.condition(entry.block.when, entry.where))
+                Entry(entry, self.condition(entry.block.when, entry.at("when")))
                 for entry in listed.entries
             )
             self.content.lists[listed.id] = ScopeList(listed, entries)
@@ -158,14 +158,16 @@ class _Compiler:
 
     def rule(self, text: RuleText) -> Rule:
         block = text.block
-        condition = self.guarded(block.when, block.unless, text.where)
+        condition = self.guarded(block.when, block.unless, text, "when", "unless")
         self.covered(condition, text)
         duties = tuple(self.route_duty(duty, text) for duty in block.duties)
         return Rule(text.id, text, condition, duties, frozenset(block.roles))
 
-    def guarded(self, when: str | bool, unless: str | bool, where: str) -> ir.Node:
+    def guarded(self, when: str | bool, unless: str | bool, at: Dated, *keys: str) -> ir.Node:
+        """Return `when` and not `unless`; `keys` say where the two stand in the block."""
         return ir.conjunction(
-            self.condition(when, where), ir.negation(self.condition(unless, where))
+            self.condition(when, at.at(keys[0])),
+            ir.negation(self.condition(unless, at.at(keys[-1]))),
         )
 
     def route_duty(self, block: RuleDutyBlock, rule: RuleText) -> Duty:
@@ -187,18 +189,19 @@ class _Compiler:
     def made_duty(
         self, name: str, block: RuleDutyBlock | DutyBlock, at: Dated, citation: Citation, layer: str
     ) -> Duty:
-        when = self.guarded(block.when, block.unless, at.where)
-        done = self.condition(block.done, at.where)
-        fails = self.condition(block.fails_if, at.where)
+        own = isinstance(block, DutyBlock)
+        keys = ("when", "unless", "done", "fails_if", "due") if own else ("duties",) * 5
+        when = self.guarded(block.when, block.unless, at, keys[0], keys[1])
+        done = self.condition(block.done, at.at(keys[2]))
+        fails = self.condition(block.fails_if, at.at(keys[3]))
         for node in (when, done, fails):
             self.covered(node, at)
-        own = isinstance(block, DutyBlock)
         return Duty(
             id=name,
             code=block.code,
             says=block.says,
             citation=citation,
-            due=parse_due(block.due, self.vocabulary, at.where),
+            due=parse_due(block.due, self.vocabulary, at.at(keys[4])),
             layer=layer,
             human=block.human,
             when=when,

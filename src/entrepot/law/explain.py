@@ -108,8 +108,8 @@ def rank_missing(
 
 
 def _open(verdict: Verdict) -> int:
-    """Return how many outcomes are possible beyond the first."""
-    return len(verdict.could_be) + 1 if verdict.outcome == "NEEDS_FACT" else 0
+    """Return how many outcomes are still possible."""
+    return len(verdict.could_be) + 1
 
 
 def what_would_change(bound: BoundLaw, facts: FactSet) -> list[Change]:

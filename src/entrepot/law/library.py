@@ -244,7 +244,8 @@ def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, Inv
     content, more = compile_books(books, vocabulary)
     faults.update(more)
     derivations, unsound = read_derivations(vocabulary, content)
-    faults = {**unsound, **faults}
+    # A derivation may fault because a rulebook did, so the rulebook's fault is named first.
+    faults = {**faults, **{file: fault for file, fault in unsound.items() if file not in faults}}
     contradictions = read_contradictions(folder, vocabulary)
     return Library(vocabulary, content, derivations, contradictions, folder), faults
 

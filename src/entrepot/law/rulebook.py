@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -64,6 +64,12 @@ class Dated:
     citation: Citation
     where: str
     heading: str
+    lines: dict[str, str]
+    """Key of the block → `file:line` of its value."""
+
+    def at(self, *keys: str) -> str:
+        """Return `file:line` of the first of `keys` that the block has, else of the block."""
+        return next((self.lines[key] for key in keys if key in self.lines), self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +300,7 @@ class _Reader:
                 remedy=f"one of {', '.join(OUTCOME_RANK)}",
             )
 
-    def dated(  # noqa: PLR0913 - one row of five columns, built from four independent sources
+    def dated(  # noqa: PLR0913 - one row of six columns, built from four independent sources
         self,
         read: blocks.Dated,
         name: str,
@@ -302,9 +308,9 @@ class _Reader:
         source: Sourced,
         block: Block,
         *,
-        outer: tuple[str, Interval, Citation, str, str] | None = None,
+        outer: _Row | None = None,
         path: Path_ = (),
-    ) -> tuple[str, Interval, Citation, str, str]:
+    ) -> _Row:
         """Return id, interval, citation, `file:line` and heading of a block or entry."""
         ground = outer[1] if outer else self.interval
         start = _or(read.start, ground.start)
@@ -328,7 +334,13 @@ class _Reader:
                 read.verified_on, cited.verified_on if cited else self.front.verified_on
             ),
         )
-        return name, interval, citation, source.where(path), block.heading
+        depth = len(path)
+        lines = {
+            str(here[depth]): source.where(here)
+            for here in source.lines
+            if len(here) == depth + 1 and here[:depth] == path
+        }
+        return name, interval, citation, source.where(path), block.heading, lines
 
     def check_interval(self, interval: Interval, where: str) -> None:
         if interval.empty:
@@ -337,6 +349,9 @@ class _Reader:
                 where=where,
                 value=f"{interval.start} to {interval.until}",
             )
+
+
+_Row: TypeAlias = tuple[str, Interval, Citation, str, str, dict[str, str]]
 
 
 def _or(given: T | UnsetType, otherwise: T) -> T:

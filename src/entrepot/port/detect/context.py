@@ -336,12 +336,18 @@ def _places(case: Case, cases: list[Case], kind: Kind) -> None:
     """Split places into addresses of persons, of organisations, and mere locations."""
     profile, reading = case.profile, case.profile.reading
     scores = case.scores()
-    country = "country" in reading.roles or (not reading.weights and country_share(profile) > 0.7)
+    listed = country_share(profile) if not reading.weights else 0.0
+    many = listed > 0.4 and profile.distinct >= 8 and _generic(profile)
+    country = "country" in reading.roles or listed > 0.7 or many
     if country and "id" not in reading.roles - {"id"}:
         _country(case, cases, kind)
         return
     if scores.get(C.ADDRESS, -9) <= 0:
-        return
+        if case.category is C.NONE and _generic(profile) and _beside_address(case, cases):
+            case.add(C.ADDRESS, 4.0, "places or postcodes beside an address")
+            scores = case.scores()
+        else:
+            return
     beside = kind is Kind.THINGS and any(c.confident(C.ORGANISATION) for c in cases)
     if kind is Kind.ORGANISATIONS or beside:
         case.add(
@@ -350,6 +356,18 @@ def _places(case: Case, cases: list[Case], kind: Kind) -> None:
     elif kind is Kind.THINGS and not _postal(profile) and not _streets(cases):
         weight = scores[C.ADDRESS] - scores.get(C.LOCATION, -3.0) + 1.5
         case.add(C.LOCATION, weight, "a place in a table that is not of persons")
+
+
+def _beside_address(case: Case, cases: list[Case]) -> bool:
+    """Whether a column without header could be the town or postcode of the address beside it."""
+    profile = case.profile
+    words = profile.letters_share > 0.9 and profile.mean_words < 3 and profile.mean_length < 24
+    code = profile.share("postcode-digits", "postcode-hyphen", "postcode-jp") > 0.95
+    uniform = len({len(v) for v in profile.values}) == 1
+    if profile.boolean or profile.distinct < 8 or not (words or (code and uniform)):
+        return False
+    near = [c for c in cases if 0 < abs(c.profile.index - profile.index) <= 2]
+    return any(c.category is C.ADDRESS and c.best()[1] > 2 for c in near)
 
 
 def _postal(profile: Profile) -> bool:
@@ -391,7 +409,8 @@ def codes_without_header(cases: list[Case], kind: Kind) -> None:
         profile = case.profile
         if kind is Kind.PERSONS and _headerless(profile) and case.category is C.NONE:
             if (
-                _key_like(profile)
+                profile.index <= 1
+                and _key_like(profile)
                 and profile.code_share > 0.95
                 and profile.mean_length >= 6
                 and entropy(profile) > 3.0

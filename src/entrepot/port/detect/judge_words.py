@@ -33,7 +33,8 @@ def _latin_score(value: str, raw: str) -> float:
     if not 1 <= len(parts) <= 6 or _GENERIC.intersection(parts):
         return 0.0
     given, family, vague = names("given"), names("family"), names("ambiguous")
-    known = [p for p in parts if p in given or p in family]
+    parts = [p for p in parts if p not in _PARTICLES] or parts
+    known = [p for p in parts if p in given or p in family or _inflected(p)]
     clear = [p for p in known if p not in vague]
     if len(parts) == 1:
         return 1.0 if clear else 0.0
@@ -42,6 +43,21 @@ def _latin_score(value: str, raw: str) -> float:
     if clear and (parts[0] in given or parts[-1] in family or "," in raw):
         return 0.9
     return 0.5 if len(known) >= 2 and len(known) == len(parts) else 0.0
+
+
+_PARTICLES = frozenset(
+    "van der den de von zu bin al el da das do dos del della di la le ten ter af".split()
+)
+
+
+def _inflected(part: str) -> bool:
+    """Whether a part is a known Slavic family name in its other gender, or a patronymic."""
+    family = names("family")
+    if part.endswith(("ович", "евич", "овна", "евна", "ична", "ovich", "evich", "ovna", "evna")):
+        return True
+    if part.endswith(("ska", "cka", "dzka")):
+        return part[:-1] + "i" in family
+    return part.endswith(("а", "va", "na")) and part[:-1] in family
 
 
 def _cjk_score(value: str) -> float:
@@ -137,6 +153,11 @@ def company_lanes(profile: Profile) -> list[Lane]:
     return lanes
 
 
+_LEADING_FORMS = frozenset(
+    "ооо оао зао пао ао ип нпо рао pt cv spolka fundacja stowarzyszenie ps".split()
+)
+
+
 def _ending_share(profile: Profile) -> tuple[float, int]:
     """Count values whose last words are a legal form, or that hold an institution word."""
     forms = words("company")
@@ -149,6 +170,7 @@ def _ending_share(profile: Profile) -> tuple[float, int]:
             continue
         found = {w for w in (*spelled[-2:], *parts[-1:]) if w in forms and w != spelled[0]}
         found |= {w for w in spelled if w in long_words}
+        found |= {w for w in spelled[:1] if w in _LEADING_FORMS}
         hits += bool(found)
         seen |= found
     return (hits / len(profile.folded) if profile.folded else 0.0), len(seen)
@@ -297,6 +319,50 @@ def country_share(profile: Profile) -> float:
     return share if distinct >= 2 or (share > 0.9 and profile.mean_length > 3) else 0.0
 
 
+_SENTENCE = re.compile(r"[.!?。！？…]\s*$|[.!?。！？]\s+\S")
+
+
+def prose_lanes(profile: Profile) -> list[Lane]:
+    """Return the lane for prose: many words, and sentences that end."""
+    cjk = sum(map(_is_cjk, profile.values)) > 0.5 * len(profile.values)
+    long = profile.mean_length >= 14 if cjk else profile.mean_words >= 5
+    if not long or profile.distinct < 3 or profile.share("user-agent", "url", "wkt") > 0.3:
+        return []
+    ended = sum(bool(_SENTENCE.search(v)) for v in profile.values) / len(profile.values)
+    weight = 5.5 if ended > 0.5 else 3.2 if profile.mean_words >= 10 else 0.0
+    text = f"{profile.mean_words:.0f} words per value, {ended:.0%} with an end of sentence"
+    return [Lane("text", C.FREE_TEXT, weight, text)] if weight else []
+
+
+_LOGIN = re.compile(r"^[a-z][a-z0-9._-]{2,24}$")
+_SECRET = re.compile(r"^(?=.*[A-Za-z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=?~])\S{6,40}$")
+
+
+def login_lanes(profile: Profile) -> list[Lane]:
+    """Return the lanes for login names (a known name inside one word) and for clear passwords."""
+    lanes: list[Lane] = []
+    count = len(profile.values)
+    if profile.distinct_ratio < 0.5 or count < 3:
+        return lanes
+    logins = sum(bool(_LOGIN.match(v)) and _holds_name(v) for v in profile.values) / count
+    lower = sum(bool(_LOGIN.match(v)) for v in profile.values) / count
+    if lower > 0.9 and logins > 0.3 and profile.digits_share > 0.1:
+        text = f"{logins:.0%} of distinct values are one word that holds a name"
+        lanes.append(Lane("dictionary", C.USERNAME, 5.0 if logins > 0.5 else 4.2, text))
+    secrets = sum(bool(_SECRET.match(v)) for v in profile.values) / count
+    if secrets > 0.8 and profile.share("email", "url", "password-hash") < 0.1:
+        text = f"{secrets:.0%} of distinct values mix letters, digits and signs as passwords do"
+        lanes.append(Lane("shape", C.CREDENTIAL, 5.5, text))
+    return lanes
+
+
+def _holds_name(value: str) -> bool:
+    bare = value.strip("0123456789._-")
+    known = names("given") | names("family")
+    ends = range(4, min(len(bare), 11) + 1)
+    return any(bare[:n] in known or bare[-n:] in known for n in ends)
+
+
 def word_lanes(profile: Profile) -> list[Lane]:
     """Return the lanes of all dictionaries."""
     if not profile.values or profile.numeric_share > 0.8:
@@ -307,6 +373,7 @@ def word_lanes(profile: Profile) -> list[Lane]:
         *place_lanes(profile),
         *attribute_lanes(profile),
     ]
+    lanes += [*prose_lanes(profile), *login_lanes(profile)]
     taught, levels = profile.word_share("education")
     if levels >= 2 and taught > 0.5:
         lanes.append(

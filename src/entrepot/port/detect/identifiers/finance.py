@@ -63,6 +63,19 @@ def validate_iban(values: Values) -> Mask:
     return result
 
 
+def validate_iban_checksum(values: Values) -> Mask:
+    """Return which have the form of an IBAN and pass mod 97, of whatever country and length."""
+    text = compact(as_series(values))
+    shape = text.str.contains(r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")
+    result = np.zeros(len(text), np.bool_)
+    lengths = text.str.len_bytes()
+    for length in lengths.filter(shape).unique().to_list():
+        rows = (shape & (lengths == length)).to_numpy()
+        raw, _ = matrix(text.filter(pl.Series(rows)), length)
+        result[rows] = checksums.mod_97(alnum_values(np.roll(raw, -4, axis=1))) == 1
+    return result
+
+
 def validate_card(values: Values) -> Mask:
     """Return which are payment card numbers: an issuer's range and length, and Luhn."""
     text = compact(as_series(values))

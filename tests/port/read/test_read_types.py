@@ -277,6 +277,13 @@ def test_workbook_sheets_hidden_parts_and_properties(tmp_path: Path) -> None:
     assert hidden.rows() == [(None, 1000, None, "note")]
 
 
+def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    openpyxl.Workbook().save(path)
+    with pytest.raises(InvalidInput, match="no sheet of the workbook holds a cell"):
+        open_dataset(path)
+
+
 def test_a_single_sheet_has_plain_names(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.append(["id", "name"])

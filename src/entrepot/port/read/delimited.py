@@ -32,6 +32,8 @@ from entrepot.port.read.transcode import Utf8Stream
 BATCH_BYTES = 16 * MIB
 """Text per batch: small enough that reading and examining overlap and wide tables stay lean."""
 _BLOCK_BYTES = 1 * MIB
+_BLOCK_BYTES_PER_COLUMN = 4 * KIB
+"""Wide tables get larger blocks, since every block costs some work per column."""
 _SAMPLE_BYTES = 64 * KIB
 _SAMPLE_BYTES_MAX = 4 * MIB
 
@@ -122,17 +124,18 @@ def _needs_slow_reader(dialect: Dialect) -> bool:
 def _fast_frames(source: Source, layout: Layout, rows: int) -> Iterator[pl.DataFrame]:
     """Yield frames through Arrow; a record longer than a block restarts the pass with a larger."""
     delivered = 0
-    block_bytes = _BLOCK_BYTES
+    cell_bytes = source.limits.cell_bytes
+    block_bytes = min(max(_BLOCK_BYTES, len(layout.names) * _BLOCK_BYTES_PER_COLUMN), cell_bytes)
     while True:
         try:
             for batch in _arrow_batches(source, layout, block_bytes, rows, skip=delivered):
                 frame = frame_from(batch)
-                if block_bytes > source.limits.cell_bytes:
-                    check_cells(frame, delivered, source.limits.cell_bytes)
+                if block_bytes > cell_bytes:
+                    check_cells(frame, delivered, cell_bytes)
                 delivered += batch.num_rows
                 yield frame
         except pa.ArrowException as error:
-            larger = 2 * source.limits.cell_bytes
+            larger = 2 * cell_bytes
             if "straddling" not in str(error) or block_bytes >= larger:
                 raise find_fault(source, layout.dialect, delivered, str(error)) from None
             block_bytes = larger

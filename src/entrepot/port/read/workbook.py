@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
-from entrepot.kernel.errors import StorageError
+from entrepot.kernel.errors import StorageError, UnreadableData
 from entrepot.port.read.bridges import arrow_file, frame_from
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.found import Found
@@ -36,8 +36,11 @@ from entrepot.port.read.xlsx_parts import (
 from entrepot.port.read.xlsx_sheet import Cells, SheetContext, SheetNotes, read_sheet
 
 _SAMPLE_ROWS = 200
+_SAMPLE_CELLS = 100_000
 _SPILL_ROWS = 16_384
-_SPILL_BYTES = 16 * MIB
+_SPILL_BYTES = 64 * MIB
+_CELL_BYTES = 100
+"""About what a cell costs in memory besides its text, while its row is held."""
 _IN_MEMORY_BYTES = 4 * MIB
 _STATES = {"hidden": " (hidden)", "veryHidden": " (very hidden)"}
 
@@ -51,12 +54,14 @@ class _Spill:
         self.rows = 0
         self._held: list[Cells] = []
         self._held_size = 0
+        self._sampled_cells = 0
         self._frames: list[tuple[int, int]] = []
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)
 
     def take(self, row: Cells) -> None:
         """Accept the next row."""
-        if len(self.first) < _SAMPLE_ROWS:
+        if len(self.first) < _SAMPLE_ROWS and self._sampled_cells < _SAMPLE_CELLS:
+            self._sampled_cells += len(row)
             self.first.append(row)
             return
         self._keep(row)
@@ -79,7 +84,7 @@ class _Spill:
             while position >= len(kinds):
                 kinds.append(set())
             kinds[position].add(kind)
-            self._held_size += len(text)
+            self._held_size += len(text) + _CELL_BYTES
         self._held.append(row)
         self.rows += 1
         if len(self._held) >= _SPILL_ROWS or self._held_size > _SPILL_BYTES:
@@ -177,6 +182,12 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         sheet.name + _STATES.get(sheet.state, "") + ("" if sheet.name in held else " (no cells)")
         for sheet in book.sheets
     ]
+    if not tables:
+        raise UnreadableData(
+            "no sheet of the workbook holds a cell",
+            value=", ".join(parts)[:100],
+            remedy="check that it was saved with its data",
+        )
     hidden = sum(1 for sheet in book.sheets if sheet.state != "visible")
     if hidden:
         warnings.insert(0, f"{hidden} hidden sheets; they are read like the others")

@@ -63,6 +63,16 @@ def leave_free(base: Path, pages: int) -> Path:
     return ballast
 
 
+def export_fails(node: Node, folder: Path) -> None:
+    """Half a proof folder is never left behind; a whole one is fine, if it still fits."""
+    try:
+        node.export(1, folder)
+    except StorageError:
+        assert not folder.exists()
+    else:
+        shutil.rmtree(folder)
+
+
 def full(base: Path) -> None:
     """The disk gets full page by page, so that every write of an append fails once."""
     refused = Counter[str]()
@@ -73,6 +83,8 @@ def full(base: Path) -> None:
         with open_toy(home) as node:
             ballast = leave_free(base, pages)
             error = fill(node, acts, answers)
+            if answers:
+                export_fails(node, base / "proof")
             refused[f"{error.what} ({Path(str(error.value)).name})"] += 1
             if pages % 2:  # try again while it is still full
                 with contextlib.suppress(StorageError):

@@ -12,6 +12,7 @@ The folder proves its content under the keys it carries; whoever knows the log's
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,13 @@ from entrepot.kernel import files
 from entrepot.kernel.acts import VerifiedAct, verify_act
 from entrepot.kernel.checkpoint import Checkpoint, LogKeys, parse_log_keys, verify_checkpoint
 from entrepot.kernel.encoding import decode_map, encode
-from entrepot.kernel.errors import Conflict, InvalidInput, NotFound, VerificationError
+from entrepot.kernel.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    StorageError,
+    VerificationError,
+)
 from entrepot.kernel.keys import Algorithm, PublicKey
 from entrepot.kernel.log import Log, read_file
 from entrepot.kernel.receipt import claimed_position, verify_receipt
@@ -85,10 +92,11 @@ def write_export(
         for name, content in contents.items():
             files.make_directories((folder / name).parent)
             files.create_durable(folder / name, content)
-    except FileExistsError as error:
-        raise Conflict("file exists", value=error.filename) from error
-    except OSError as error:
-        raise files.storage_error(error, folder) from error
+    except (OSError, StorageError) as error:
+        shutil.rmtree(folder, ignore_errors=True)  # half a proof proves nothing
+        if isinstance(error, OSError):
+            raise files.storage_error(error, folder) from error
+        raise
 
 
 def encode_opening(opening: Opening, issuer: PublicKey) -> bytes:

@@ -213,8 +213,10 @@ def read_only(connection: sa.Connection) -> Iterator[None]:
 def clear_journal(write: sa.Connection, below: int) -> None:
     """Delete journal rows that begin below an index. Their entries are public: no overwriting."""
     write.exec_driver_sql("PRAGMA secure_delete=OFF")
-    write.execute(JOURNAL.delete().where(JOURNAL.c.first < below))
-    write.exec_driver_sql("PRAGMA secure_delete=ON")
+    try:
+        write.execute(JOURNAL.delete().where(JOURNAL.c.first < below))
+    finally:
+        write.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def read_meta(read: sa.Connection, key: str) -> str | None:

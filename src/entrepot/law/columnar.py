@@ -427,6 +427,7 @@ class _Builder:
             for e in (s.open, s.contested)
             if e is not None
         ]
+        stays = _NO
         closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
         floor = add(_first([(e, s.rule.rank) for e, s in closures], -1))
         shut = add(_any([e for e, _ in closures]))
@@ -454,16 +455,25 @@ class _Builder:
                 ask = ask | (~any_hit & _any([e for e, _ in doubts]))
             rank = add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(decided))
         unmet, failed = (
-            self.duties(track, ordered, rank, decided, code) if self.status else (_NO, _NO)
+            self.duties(
+                track, ordered, rank, (decided, code, stays, {s.rule: e for e, s in closures})
+            )
+            if self.status
+            else (_NO, _NO)
         )
         return _Side(rank, peak, code, unmet, failed, exports)
 
     # -- status ----------------------------------------------------------------------------------
 
     def duties(
-        self, track: Track, states: list[_State], rank: pl.Expr, decided: pl.Expr, code: pl.Expr
+        self,
+        track: Track,
+        states: list[_State],
+        rank: pl.Expr,
+        deciding: tuple[pl.Expr, pl.Expr, pl.Expr, dict[BoundRule, pl.Expr]],
     ) -> tuple[pl.Expr, pl.Expr]:
         """Return (some duty before the transfer is unmet, some duty has failed)."""
+        decided, code, stays, closures = deciding
         unmet: list[pl.Expr] = []
         failed: list[pl.Expr] = []
         before = _NO
@@ -479,15 +489,14 @@ class _Builder:
             if not route:
                 continue
             alike = [
-                s.code
-                for s in states
-                if s.rule.rank == state.rule.rank
-                and (s.rule.klass == state.rule.klass or s.closed is not None)
+                other.code
+                for other in states
+                if (other.rule.rank, other.rule.klass) == (state.rule.rank, state.rule.klass)
             ]
-            live = state.hit if state.closed is None else state.hit | state.closed
-            hit = self.steps.add(
-                live & (decided == state.rule.rank) & _any([code == other for other in alike])
-            )
+            hit = state.hit & ~stays & _any([code == other for other in alike])
+            if state.rule in closures:
+                hit = hit | (closures[state.rule] & stays & (decided == state.rule.rank))
+            hit = self.steps.add(hit)
             for duty in route:
                 arises = hit & self.reader.truth(duty.when_node).fill_null(True)
                 before = self.duty(duty, self.steps.add(arises), unmet, failed, before)

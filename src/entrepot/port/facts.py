@@ -53,12 +53,16 @@ def country_names(library: Library) -> dict[str, str]:
 def inspected_facts(inspection: Inspection, library: Library, flow: Flow) -> dict[str, FactValue]:
     """Return what the inspection says of the shipment, in the vocabulary of the law.
 
-    Silent where it cannot know: that a table has no persons in it is not concluded from not having
-    found any. Counts per class are sums over the columns' classes, bounded by all persons: where
-    classes overlap they count too many, never too few.
+    Silent where it cannot know: that a table with rows has no persons in it is not concluded from
+    not having found any. Counts per class are sums over the columns' classes, bounded by all
+    persons: where classes overlap they count too many, never too few.
     """
     persons = inspection.table.persons
     facts: dict[str, FactValue] = {}
+    if inspection.rows == 0:
+        # The one case in which nothing is certain to be there.
+        facts["persons.total"] = 0
+        facts["data.personal"] = False
     if persons > 0:
         facts["persons.total"] = persons
         facts["data.personal"] = True

@@ -200,6 +200,17 @@ def test_a_full_disk_or_an_interrupt_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} <= {"home", "customers.csv"}
 
 
+def test_a_table_without_rows_is_about_nobody(tmp_path: Path) -> None:
+    path = stage.customers(tmp_path, rows=1)
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    done = granted(
+        stage.cleared(path, tmp_path / "out", tmp_path / "home", kind="as-is", declared=BELOW)
+    )
+    assert done.record.assessment.outcome in ("FREE", "EXEMPT", "NOT_A_TRANSFER")
+    assert (tmp_path / "out" / "data" / "customers.csv").read_text() == path.read_text()
+    assert verify(tmp_path / "out").holds
+
+
 def test_tokens_are_keyed_per_recipient(table: Path, tmp_path: Path) -> None:
     """Pseudonymised data needs its own route; here the engine is asked on the as-is facts."""
     facts = {**stage.DECLARED, **stage.MET, "cn.contract.in_force": True}

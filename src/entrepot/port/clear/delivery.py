@@ -64,6 +64,9 @@ def deliver(
     with write_dataset(folder / name, form_of(inspection.file)) as writer:
         for frame in _measured(prepared, source, tally):
             writer.write(frame)
+        if not tally.columns:
+            # A table without rows has no batches; its header is still delivered.
+            writer.write(_header(projected(inspection, state)))
     written = writer.written
     file = DataFile(
         f"{folder.name}/{name}",
@@ -82,6 +85,10 @@ def deliver(
         _loss(prepared, source, state, tally.rows, inspection.rows),
         _worse(goods, state, folder / name, risk),
     )
+
+
+def _header(inspection: Inspection) -> pl.DataFrame:
+    return pl.DataFrame(schema={column.name: pl.String for column in inspection.columns})
 
 
 def _measured(prepared: Prepared, source: TableSource, tally: _Tally) -> Iterator[pl.DataFrame]:

@@ -124,6 +124,8 @@ class _Planner:
 
     def states(self, as_is: Assessment) -> list[DataState]:
         """Return every reduction that the columns allow, the shipment as it is first."""
+        if not self.goods.inspection.rows:
+            return [AS_IS]  # there is nothing to reduce
         regimes = [
             side.regime for side in as_is.sides if side.regime in self.goods.library.content.regimes
         ]

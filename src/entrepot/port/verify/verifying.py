@@ -51,6 +51,8 @@ from entrepot.port.clear.clearing import CERTIFICATE_FILE, PROOF_FOLDER
 
 FILES_MAX: Final = 10_000
 CERTIFICATE_MAX_BYTES: Final = 1 << 20
+PROOF_MAX_BYTES: Final = 17 << 20
+"""An entry bundle holds at most 256 entries of 65,535 bytes with their lengths: 16.8 MB."""
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -154,7 +156,10 @@ class _Walk:
                     "the folder holds a link or a special file", value=path.name
                 )
             if path.is_file():
-                self.names.add(path.relative_to(self.folder).as_posix())
+                name = path.relative_to(self.folder).as_posix()
+                self.names.add(name)
+                if name.startswith(f"{PROOF_FOLDER}/") and path.stat().st_size > PROOF_MAX_BYTES:
+                    raise VerificationError("a proof file is too large to be one", value=name)
             if len(self.names) > FILES_MAX:
                 raise VerificationError("the folder holds too many files", value=len(self.names))
         needed = [

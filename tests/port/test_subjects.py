@@ -1,7 +1,11 @@
 """Persons are told apart by the strongest filled identifier; doubt counts more, never fewer."""
 
+from pathlib import Path
+
+import msgspec
 import polars as pl
 
+from entrepot.port.inspect import inspect_dataset
 from entrepot.port.model import Category, ColumnReport, Verdict
 from entrepot.port.residence import ALPHA3, CALLING_CODES, ResidenceCounter
 from entrepot.port.subjects import (
@@ -133,3 +137,40 @@ def test_the_code_tables_are_whole() -> None:
     assert CALLING_CODES["86"] == "CN"
     assert CALLING_CODES["43"] == "AT"
     assert len(CALLING_CODES) > 70
+
+
+def test_the_key_of_persons_goes_before_the_key_of_events() -> None:
+    event = column("Id", Category.RECORD_ID, distinct=100)
+    patient = column("PATIENT", Category.RECORD_ID, distinct=40)
+    assert person_key([event, patient]).columns == ["PATIENT"]
+
+
+def test_a_key_of_somebody_else_or_a_destroyed_one_is_not_taken() -> None:
+    names = column("name", Category.PERSON_NAME, distinct=90)
+    agent = column("committee_id", Category.RECORD_ID, distinct=7)
+    assert person_key([names, agent]).columns == []
+    spoilt = msgspec.structs.replace(
+        column("id_card", Category.NATIONAL_ID), defects=["stored as float: last digits destroyed"]
+    )
+    staff = column("工号", Category.RECORD_ID)
+    assert person_key([spoilt, staff]).columns == ["工号"]
+    browser = column("agent", Category.DEVICE_ID, subtype="user-agent", distinct=5)
+    address = column("ip", Category.IP, distinct=80)
+    assert person_key([browser, address]).columns == ["ip"]
+
+
+def test_contact_columns_of_organisations_are_not_about_persons() -> None:
+    contact = [column("phone", Category.PHONE), column("address", Category.ADDRESS)]
+    assert is_about_persons(contact)
+    assert not is_about_persons([*contact, column("company", Category.ORGANISATION)])
+
+
+def test_rows_that_count_groups_are_an_aggregate(tmp_path: Path) -> None:
+    lines = ["age_group,gender,count"]
+    lines += [f"{age}-{age + 9},{sex},{age * 7}" for age in range(20, 80, 10) for sex in "MF"]
+    path = tmp_path / "counts.csv"
+    path.write_text("\n".join(lines) + "\n")
+    table = inspect_dataset(path, sensitivities={}).table
+    assert table.persons == 0
+    assert table.anonymous.startswith("aggregate only: every row counts a group in count")
+    assert "140" in table.anonymous

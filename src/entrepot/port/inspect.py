@@ -38,6 +38,8 @@ from entrepot.port.subjects import (
     DIRECT,
     PersonCounter,
     PersonKey,
+    SmallestCell,
+    count_column,
     is_about_persons,
     person_key,
     quasi_identifiers,
@@ -166,16 +168,21 @@ def _count(
             classes.setdefault((regime, klass), []).append(column.name)
     persons = PersonCounter(key, classes)
     residence = ResidenceCounter(columns, country_names)
-    quasi = quasi_identifiers(columns) if about_persons else []
+    counting = count_column(columns) if about_persons else None
+    quasi = [n for n in quasi_identifiers(columns) if n != counting] if about_persons else []
     sensitive = [c.name for c in columns if c.sensitivity and c.category not in DIRECT]
     meter = RiskMeter(quasi, sensitive)
     distinct_rows = DistinctCounter(2_000_000)
+    cells = SmallestCell(counting)
     for frame in frames:
         distinct_rows.add(frame.hash_rows(seed=5).unique().to_numpy())
         if about_persons:
             residence.feed(frame, persons.keys(frame))
             persons.feed(frame)
             meter.feed(frame)
+            cells.feed(frame)
+    if cells.is_aggregate(meter.report()):
+        return _Part(columns, rows, _aggregate(columns, rows, cells))
     total = persons.persons() if about_persons else 0
     risk = meter.report()
     duplicates = max(0, rows - distinct_rows.count()) if distinct_rows.exact else 0
@@ -191,6 +198,24 @@ def _count(
         duplicates=duplicates,
     )
     return _Part(columns, rows, table, residence.left_out)
+
+
+def _aggregate(columns: list[ColumnReport], rows: int, cells: SmallestCell) -> TableReport:
+    """Report on a table whose rows count groups: it has no rows of persons to count or measure."""
+    small = f"; the smallest counts {cells.smallest}" if cells.smallest is not None else ""
+    if cells.smallest is not None and cells.smallest < K_WANTED:
+        small += f", and {K_WANTED} are wanted"
+    return TableReport(
+        persons=0,
+        persons_exact=True,
+        persons_method=f"rows count groups of persons in {cells.column}; none is one person",
+        subjects=[],
+        residence=[],
+        risk=None,
+        anonymous=f"aggregate only: every row counts a group in {cells.column}{small}",
+        quality=_quality(columns, rows, 0, exact=True),
+        duplicates=0,
+    )
 
 
 def _anonymous(columns: list[ColumnReport], about_persons: bool, risk: RiskReport | None) -> str:

@@ -53,6 +53,7 @@ GRLGL GLPGP MTQMQ REURE PYFPF NCLNC PSEPS
 """
 CALLING_CODES = dict(re.findall(r"(\d+)\s([A-Z]{2})", _CALLING_CODES))
 ALPHA3 = {word[:3]: word[3:] for word in _ALPHA3.split()}
+_CODES = frozenset(ALPHA3.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class ResidenceCounter:
         text = pl.col(source.column).cast(pl.String).str.strip_chars()
         if source.kind == "country":
             return text.str.to_lowercase().replace_strict(self._countries, default=None)
-        if source.kind == "national identifier":
+        if source.jurisdiction:
             filled = text.str.len_bytes() > 0
             return pl.when(filled).then(pl.lit(source.jurisdiction))
         if source.kind == "IBAN country":
@@ -133,13 +134,20 @@ def _sources(columns: list[ColumnReport]) -> list[_Source]:
     for c in columns:
         if c.verdict != Verdict.FOUND:
             continue
-        code = re.match(r"([a-z]{2})-", c.subtype)
-        if c.category == Category.NATIONAL_ID and code and code[1].upper() in ALPHA3.values():
-            found.append(_Source(c.name, "national identifier", code[1].upper()))
+        of = _country_of(c.subtype)
+        if c.category == Category.NATIONAL_ID and of:
+            found.append(_Source(c.name, "national identifier", of))
         elif c.category == Category.PHONE:
             found.append(_Source(c.name, "calling code"))
-            if code and code[1].upper() in ALPHA3.values():
-                found.append(_Source(c.name, "national identifier", code[1].upper()))
+            if of:
+                found.append(_Source(c.name, "national form of number", of))
         elif c.category == Category.FINANCE_ACCOUNT and "iban" in c.subtype:
             found.append(_Source(c.name, "IBAN country"))
     return found
+
+
+def _country_of(subtype: str) -> str:
+    """Return the country whose identifier a subtype names (`uk-nino` → GB), or nothing."""
+    prefix = re.match(r"([a-z]{2})-", subtype)
+    code = {"UK": "GB"}.get(prefix[1].upper(), prefix[1].upper()) if prefix else ""
+    return code if code in _CODES else ""

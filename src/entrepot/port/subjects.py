@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from entrepot.port.detect.sketch import DistinctCounter
-from entrepot.port.model import Category, ColumnReport, SubjectCount, Verdict
+from entrepot.port.model import Category, ColumnReport, RiskReport, SubjectCount, Verdict
 
 KEY_COVERAGE_MIN = 0.95
 """A column with fewer filled cells than this share does not tell the table's persons apart."""
@@ -32,6 +32,7 @@ _KEY_ORDER = [
     Category.PHONE,
     Category.DEVICE_ID,
     Category.FINANCE_ACCOUNT,
+    Category.IP,
 ]
 DIRECT = frozenset(
     {
@@ -68,17 +69,35 @@ QUASI = frozenset(
     }
 )
 """Categories that others may know of a person and that narrow down who it is."""
-_OF_PERSONS = (DIRECT | QUASI | {Category.HEALTH, Category.POLITICAL_OPINION}) - {
+_OF_PERSONS = (
+    (DIRECT | QUASI) | {Category.HEALTH, Category.HEALTH_FINANCE, Category.POLITICAL_OPINION}
+) - {
     Category.ORGANISATION,
     Category.DATE,
     Category.LOCATION,
+    Category.ADDRESS,
+    Category.PHONE,
 }
-_ROW_IS_PERSON = frozenset(
-    """guest guests customer customers patient patients employee passenger visitor student user
-    subscriber member adults children babies tenant voter respondent citizen resident pupil donor
-    kunde kunden gast patient mitarbeiter cliente clientes client clients usager paciente huésped
-    客户 顾客 旅客 患者 员工 会员 学生 用户 居民 乘客 顧客 社員 会員""".split()
+"""Categories that only persons have."""
+_CONTACT = frozenset({Category.ADDRESS, Category.PHONE})
+"""Categories that organisations have too: of persons only where no organisation stands beside."""
+_OF_ORGANISATIONS = frozenset(
+    {Category.ORGANISATION, Category.ORG_ADDRESS, Category.ORG_PHONE, Category.RECORD_ID_ORG}
 )
+_ROW_IS_PERSON = frozenset(
+    """guest guests customer customers cust patient patients employee emp passenger visitor student
+    user subscriber member adults children babies tenant voter respondent citizen resident pupil
+    donor person participant subject applicant candidate mrn sample donor
+    kunde kunden kundennummer kundennr gast mitarbeiter personal cliente clientes client clients
+    usager paciente huésped empleado funcionario
+    客户 顾客 旅客 患者 员工 会员 学生 用户 居民 乘客 顧客 社員 会員 工号 学号
+    고객 회원 환자""".split()
+)
+_COUNT_WORDS = frozenset(
+    """count counts n number persons people cases total anzahl fälle personen nombre effectif número
+    numero casos total 人数 件数 数量 合计 人口 인원 건수""".split()
+)
+"""Headers of a column that says how many persons a row of an aggregate stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +110,104 @@ class PersonKey:
 
 def is_about_persons(columns: list[ColumnReport]) -> bool:
     """Say whether a row of the table stands for a person, or an event of one person."""
-    if any(c.category in _OF_PERSONS and c.verdict != Verdict.NOT_FOUND for c in columns):
+    found = {c.category for c in columns if c.verdict != Verdict.NOT_FOUND}
+    if found & _OF_PERSONS or any(c.contains for c in columns):
         return True
-    if any(c.contains for c in columns):
+    if found & _CONTACT and not found & _OF_ORGANISATIONS:
         return True
-    words = {w for c in columns for w in re.split(r"[\W_]+", c.name.lower())}
-    return bool(words & _ROW_IS_PERSON)
+    return any(words(c) & _ROW_IS_PERSON for c in columns)
+
+
+def count_column(columns: list[ColumnReport]) -> str | None:
+    """Return the column that counts the persons of each row, if the table is an aggregate.
+
+    An aggregate points at nobody, and has one column of whole numbers with a counting header.
+    """
+    if any(c.category in DIRECT and c.verdict != Verdict.NOT_FOUND for c in columns):
+        return None
+    counting = [
+        c.name
+        for c in columns
+        if words(c) & _COUNT_WORDS
+        and c.category == Category.NONE
+        and not c.nulls
+        and all(set(shape) <= {"9"} for shape in c.examples)
+    ]
+    return counting[0] if len(counting) == 1 else None
+
+
+class SmallestCell:
+    """Watches the counting column of what may be an aggregate."""
+
+    def __init__(self, column: str | None) -> None:
+        """Watch `column`, or nothing."""
+        self.column = column
+        self.smallest: int | None = None
+
+    def feed(self, frame: pl.DataFrame) -> None:
+        """Look at the counts of one frame."""
+        if self.column is None:
+            return
+        least = frame[self.column].cast(pl.Int64, strict=False).min()
+        if isinstance(least, int):
+            self.smallest = least if self.smallest is None else min(self.smallest, least)
+
+    def is_aggregate(self, risk: RiskReport | None) -> bool:
+        """Say whether each row is a group of its own: counted, and alone in its combination."""
+        return (
+            self.column is not None
+            and self.smallest is not None
+            and risk is not None
+            and risk.uniques == risk.rows
+        )
+
+
+def words(column: ColumnReport) -> set[str]:
+    """Return the words of a column's header, lower-case, `camelCase` taken apart."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column.name)
+    return set(re.split(r"[\W_]+", apart.lower()))
 
 
 def person_key(columns: list[ColumnReport]) -> PersonKey:
-    """Choose the key: the strongest identifier filled in nearly every row, or name and birth."""
+    """Choose the key: the strongest identifier filled in nearly every row, or name and birth.
+
+    Among several of one kind the one whose header names a person ("patient", "customer") is taken
+    before the one with the most values: that one is often the key of an event. A key with fewer
+    values than the table has names tells no persons apart.
+    """
+    names = [c for c in columns if c.category == Category.PERSON_NAME and _is_filled_widely(c)]
+    named = max((c.distinct for c in names), default=0)
     for category in _KEY_ORDER:
         fit = [c for c in columns if c.category == category and _tells_apart(c)]
+        fit = [c for c in fit if c.distinct >= named * _FEWER_THAN_NAMES]
         if fit:
-            best = max(fit, key=lambda c: c.distinct)
-            return PersonKey([best.name], f"distinct values of {best.name} ({category})")
-    names = [c.name for c in columns if c.category == Category.PERSON_NAME]
+            best = max(fit, key=lambda c: (bool(words(c) & _ROW_IS_PERSON), c.distinct))
+            shared = "; several persons may share one" if category == Category.IP else ""
+            return PersonKey([best.name], f"distinct values of {best.name} ({category}){shared}")
     births = [c.name for c in columns if c.category == Category.DATE_OF_BIRTH]
     if names and births:
-        together = [*names[:3], births[0]]
+        together = [*(c.name for c in names[:3]), births[0]]
         return PersonKey(together, f"distinct combinations of {', '.join(together)}")
     return PersonKey([], "no identifier tells persons apart: every row counts as one person")
 
 
-def _tells_apart(column: ColumnReport) -> bool:
-    """Say whether an identifier can be the key: filled nearly everywhere, and surely one.
+_FEWER_THAN_NAMES = 0.5
+"""Share of the distinct names below which an identifier is another's (an agent's, a firm's)."""
 
-    A merely possible identifier that repeats much (an agent, a branch) would count too few persons.
+
+def _is_filled_widely(column: ColumnReport) -> bool:
+    return bool(column.cells) and (column.cells - column.nulls) / column.cells >= KEY_COVERAGE_MIN
+
+
+def _tells_apart(column: ColumnReport) -> bool:
+    """Say whether an identifier can be the key: filled nearly everywhere, whole, and surely one.
+
+    A merely possible identifier that repeats much (an agent, a branch) would count too few persons,
+    and so would one whose last digits a spreadsheet destroyed or a browser that many share.
     """
-    if not column.cells or (column.cells - column.nulls) / column.cells < KEY_COVERAGE_MIN:
+    if not _is_filled_widely(column) or column.subtype == "user-agent":
+        return False
+    if any("destroyed" in defect for defect in column.defects):
         return False
     if column.verdict == Verdict.FOUND:
         return True

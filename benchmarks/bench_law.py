@@ -25,11 +25,12 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "toy"))
 
+from reference import CODES, FLAGS, decide, decide_columns, fact_sets
+
 import entrepot
 from entrepot.law import OUTCOMES, BoundLaw, Library
 from measure import PEERS, ROOT, WORK, Figure, as_json, failed_peer, peer, seconds
 from random_facts import FactTable, facts_read, random_facts
-from reference import CODES, FLAGS, decide, decide_columns, fact_sets
 
 DAY = date(2026, 11, 21)
 TOY_ROWS = 20_000
@@ -165,9 +166,7 @@ def real() -> list[Figure]:
     usual = dict(library.facts(library.profile("ordinary-company")).values)
     figures: list[Figure] = []
     for label, fixed in (("every fact random", None), ("an ordinary company", usual)):
-        table = random_facts(
-            bound, REAL_ROWS, seed=7, unknown_share=UNKNOWN_SHARE, fixed=fixed
-        )
+        table = random_facts(bound, REAL_ROWS, seed=7, unknown_share=UNKNOWN_SHARE, fixed=fixed)
         one = rate(bound.decide, table.rows)
         figures.append(
             Figure(

@@ -173,7 +173,8 @@ def main() -> None:
         print(f"| {name} | {seconds:.3f} | {share:.0%} | {seconds / size * 1e9:.2f} |")
     print(f"| **all, processor time on one thread** | {whole:.3f} | | {whole / size * 1e9:.2f} |")
     wall = ordinary(path)
-    print(f"\nordinary run: {wall:.3f} s, {size / wall / 1e6:.0f} MB/s, {os.sysconf('SC_NPROCESSORS_ONLN')} cores")
+    cores = os.sysconf("SC_NPROCESSORS_ONLN")
+    print(f"\nordinary run: {wall:.3f} s, {size / wall / 1e6:.0f} MB/s on {cores} cores")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SET_SHARE = 0.15
 
 @dataclass(frozen=True)
 class FactTable:
-    """The same random facts twice: by column for the columnar back end, by row for the scalar one."""
+    """The same random facts by column (columnar back end) and by row (scalar back end)."""
 
     frame: pl.DataFrame
     rows: list[dict[str, object]]
@@ -119,7 +119,11 @@ def _pick(values: list[object], count: int, rng: np.random.Generator) -> pl.Seri
 def _subsets(members: list[str], count: int, rng: np.random.Generator) -> pl.Series:
     """Draw from 512 different random subsets, the first half of them empty."""
     drawn = [
-        [m for m, chosen in zip(members, rng.random(len(members)) < SET_SHARE, strict=True) if chosen]
+        [
+            m
+            for m, chosen in zip(members, rng.random(len(members)) < SET_SHARE, strict=True)
+            if chosen
+        ]
         for _ in range(256)
     ]
     return pl.Series([[]] * 256 + drawn, dtype=pl.List(pl.String)).gather(

@@ -68,9 +68,7 @@ registry.recognizers = [r for r in registry.recognizers if "Spacy" not in type(r
 engine = BatchAnalyzerEngine(AnalyzerEngine(registry=registry, nlp_engine=BlankEngine()))
 started = time.perf_counter()
 found = sum(
-    len(cell)
-    for column in engine.analyze_dict(columns, "en")
-    for cell in column.recognizer_results
+    len(cell) for column in engine.analyze_dict(columns, "en") for cell in column.recognizer_results
 )
 spent = time.perf_counter() - started
 print(

@@ -109,7 +109,7 @@ def test_binary_and_foreign_files_are_named(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.csv", "a,b\n1,2\n")
-    assert "zip archive of 1 files" in fault(tmp_path, buffer.getvalue()).what
+    assert "zip archive of 1 file," in fault(tmp_path, buffer.getvalue()).what
     assert "tar archive" in fault(tmp_path, b"a" * 257 + b"ustar" + bytes(300)).what
 
 

@@ -244,16 +244,16 @@ def test_workbook_sheets_hidden_parts_and_properties(tmp_path: Path) -> None:
         hidden = next(secret.batches())
     assert report.parts == ["People", "Secret (very hidden)", "Empty (no cells)"]
     assert report.metadata["author"] == "person-name, 12 characters"
-    assert report.metadata["comments"].startswith("1 comments")
+    assert report.metadata["comments"].startswith("1 comment, 16 characters")
     assert report.metadata["defined names"] == "1"
     joined = " | ".join(report.warnings)
     for part in (
-        "1 hidden sheets",
+        "1 hidden sheet, read like the others",
         "name the author",
-        "1 cell comments",
-        "1 hidden rows in sheet People",
-        "1 hidden columns in sheet People",
-        "1 rows above the table in sheet People",
+        "1 cell comment,",
+        "1 hidden row in sheet People",
+        "1 hidden column in sheet People",
+        "1 row above the table in sheet People",
     ):
         assert part in joined
     assert "Anna" not in str(report) and "call him" not in str(report)
@@ -356,7 +356,7 @@ def test_string_table_rich_text_gaps_and_date_system(
         "col_4": [None, "formula"],
     }
     with open_dataset(path) as dataset:
-        assert "1 phonetic guides of names or words are not examined" in dataset.file.warnings
+        assert "not examined: 1 phonetic guide of names or words" in dataset.file.warnings
         assert dataset.file.metadata["author"] == "person-name, 12 characters"
 
 

@@ -22,7 +22,7 @@ from entrepot.port.read.bridges import arrow_file, frame_from
 from entrepot.port.read.csv_fault import check_cells, find_fault, ragged, text_lines
 from entrepot.port.read.dataset import Column, Table
 from entrepot.port.read.dialect import Dialect, detect_dialect
-from entrepot.port.read.found import Found
+from entrepot.port.read.found import Found, counted
 from entrepot.port.read.limits import KIB, MIB, Limits
 from entrepot.port.read.names import check_columns, unique_names
 from entrepot.port.read.prefetch import prefetched
@@ -63,7 +63,8 @@ class Layout:
             self.warnings = ["no header row; columns called col_N by position"]
         if dialect.preamble_records:
             self.warnings.append(
-                f"{dialect.preamble_records} records before the table left out (comment or title)"
+                f"{counted(dialect.preamble_records, 'record')} before the table left out"
+                " (comment or title)"
             )
 
 

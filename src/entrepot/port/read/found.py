@@ -13,3 +13,8 @@ class Found(msgspec.Struct, frozen=True):
     parts: list[str] = []
     metadata: dict[str, str] = {}
     warnings: list[str] = []
+
+
+def counted(count: int, noun: str) -> str:
+    """Return the count with its noun, which takes an s unless there is exactly one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.found import counted
 from entrepot.port.read.limits import Limits
 
 
@@ -58,7 +59,7 @@ def _free(wanted: str, taken: set[str]) -> str:
 def _warnings(empty: int, repeated: int) -> list[str]:
     warnings = []
     if empty:
-        warnings.append(f"{empty} columns without a name; called col_N by position")
+        warnings.append(f"{counted(empty, 'column')} without a name, called col_N by position")
     if repeated:
-        warnings.append(f"{repeated} repeated column names; numbered _2, _3 and so on")
+        warnings.append(f"{counted(repeated, 'repeated column name')}, numbered _2, _3 and so on")
     return warnings

@@ -11,6 +11,7 @@ from typing import IO
 
 from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read.encoding import detect_encoding
+from entrepot.port.read.found import counted
 from entrepot.port.read.source import HEAD_BYTES, Source
 from entrepot.port.read.transcode import Utf8Stream
 
@@ -113,7 +114,10 @@ def _zip_format(file: IO[bytes]) -> str:
     elif "content.xml" in names:
         what, remedy = "an OpenDocument file", "save it as XLSX or CSV"
     else:
-        what, remedy = f"a zip archive of {len(members)} files", "unpack it and name one file"
+        what, remedy = (
+            f"a zip archive of {counted(len(members), 'file')}",
+            "unpack it and name one file",
+        )
     raise UnreadableData(f"the file is {what}, not a dataset", remedy=remedy)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from entrepot.kernel.errors import StorageError, UnreadableData
 from entrepot.port.read.bridges import arrow_file, frame_from
 from entrepot.port.read.dataset import Column, Table
-from entrepot.port.read.found import Found
+from entrepot.port.read.found import Found, counted
 from entrepot.port.read.header import has_header
 from entrepot.port.read.limits import MIB, Limits
 from entrepot.port.read.names import unique_names
@@ -171,7 +171,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         filled = _fill(package, book, strings, source)
     phonetic += sum(one.notes.phonetic_guides for one in filled)
     if phonetic:
-        warnings.append(f"{phonetic} phonetic guides of names or words are not examined")
+        warnings.append(f"not examined: {counted(phonetic, 'phonetic guide')} of names or words")
     tables: list[Table] = []
     for one in filled:
         prefix = f"{one.sheet.name}!" if len(filled) > 1 else ""
@@ -190,7 +190,7 @@ def open_workbook(source: Source) -> tuple[Found, list[Table]]:
         )
     hidden = sum(1 for sheet in book.sheets if sheet.state != "visible")
     if hidden:
-        warnings.insert(0, f"{hidden} hidden sheets; they are read like the others")
+        warnings.insert(0, f"{counted(hidden, 'hidden sheet')}, read like the others")
     if source.on_progress is not None:
         source.on_progress(source.size_bytes, source.size_bytes)
     return Found(parts=parts, metadata=metadata, warnings=warnings), tables
@@ -224,7 +224,7 @@ def _table(
     spill, name = one.spill, one.sheet.name
     start, headers = _header(spill.first)
     if start:
-        warnings.append(f"{start} rows above the table in sheet {name} left out (titles)")
+        warnings.append(f"{counted(start, 'row')} above the table in sheet {name} left out (title)")
     spill.settle(start + (headers is not None))
     if headers is None:
         warnings.append(f"no header row in sheet {name}; columns called col_N by position")
@@ -235,11 +235,11 @@ def _table(
     names, renamed = unique_names(headers, limits)
     warnings += [f"sheet {name}: {text}" for text in renamed if start or headers != [""] * width]
     if one.notes.hidden_rows:
-        warnings.append(f"{one.notes.hidden_rows} hidden rows in sheet {name}; they are read")
+        warnings.append(f"{counted(one.notes.hidden_rows, 'hidden row')} in sheet {name}, read")
     hidden = one.sheet.state != "visible"
     concealed = sorted(at for at in one.notes.hidden_columns if at < width)
     if concealed:
-        warnings.append(f"{len(concealed)} hidden columns in sheet {name}; they are read")
+        warnings.append(f"{counted(len(concealed), 'hidden column')} in sheet {name}, read")
     kinds = [column_type(found) for found in spill.kinds]
     names = [prefix + column for column in names]
     columns = [

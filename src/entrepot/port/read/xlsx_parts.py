@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from entrepot.kernel.errors import UnreadableData
+from entrepot.port.read.found import counted
 from entrepot.port.read.xlsx_package import Package, ignore_end, ignore_text
 
 _BUILTIN_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
@@ -196,14 +197,22 @@ def read_passengers(package: Package, book: Book) -> tuple[dict[str, str], list[
         found, length, writers = _comments(package, part)
         count, size, authors = count + found, size + length, authors + writers
     if count:
-        metadata["comments"] = f"{count} comments, {size} characters, {authors} named authors"
-        warnings.append(f"{count} cell comments hold text that stands in no column")
+        metadata["comments"] = ", ".join(
+            (
+                counted(count, "comment"),
+                counted(size, "character"),
+                counted(authors, "named author"),
+            )
+        )
+        warnings.append(
+            f"not examined: {counted(count, 'cell comment')}, whose text stands in no column"
+        )
     if book.defined_names:
         metadata["defined names"] = str(book.defined_names)
     for label, test in _STOWAWAYS.items():
         if parts := [name for name in package.names if test(name)]:
             metadata[label] = str(len(parts))
-            warnings.append(f"the workbook carries {label} ({len(parts)}), which are not examined")
+            warnings.append(f"not examined: {label} ({len(parts)})")
     return metadata, warnings
 
 

@@ -137,6 +137,32 @@ def test_deaths_follow_births_without_headers() -> None:
     assert found["c3"].category is Category.DATE_OF_DEATH
 
 
+def test_columns_without_headers_are_read_from_values_and_neighbours() -> None:
+    r = random.Random(10)
+    cities = ["Dorrville", "Eastmark", "Hollisburg", "Kettleford", "Larchmont Bay", "Millwick",
+              "Norbury Hill", "Oxgate", "Penholm", "Quarrington"]  # fmt: skip
+    found = scan(
+        {
+            "c1": [corpus.full(corpus.DE_FIRST, corpus.DE_LAST)(r) for _ in range(300)],
+            "c2": [corpus.street_de(r) for _ in range(300)],
+            "c3": [r.choice(cities) for _ in range(300)],
+            "c4": [r.choice(corpus.EN_LAST).lower() + corpus.digits(r, 2) for _ in range(300)],
+            "c5": [f"{corpus.digits(r, 2)}aB#{corpus.digits(r, 4)}xQ!" for _ in range(300)],
+            "c6": [f"{r.choice(corpus.PROSE)} ({i})." for i in range(300)],
+        }
+    )
+    wanted = [Category.PERSON_NAME, Category.ADDRESS, Category.ADDRESS, Category.USERNAME,
+              Category.CREDENTIAL, Category.FREE_TEXT]  # fmt: skip
+    assert [report.category for report in found.values()] == wanted
+
+
+def test_columns_may_have_any_name() -> None:
+    table = {
+        name: [f"ORD-{i % 5000:08d}" for i in range(20000)] for name in ("n", "v", "h", "count")
+    }
+    assert len(scan(table, batch=9000)) == 4
+
+
 def test_reports_hold_no_cell() -> None:
     r = random.Random(9)
     table = {

@@ -366,7 +366,7 @@ def _beside_address(case: Case, cases: list[Case]) -> bool:
     uniform = len({len(v) for v in profile.values}) == 1
     if profile.boolean or profile.distinct < 8 or not (words or (code and uniform)):
         return False
-    near = [c for c in cases if 0 < abs(c.profile.index - profile.index) <= 2]
+    near = [c for c in cases if 0 < abs(c.profile.index - profile.index) <= 3]
     return any(c.category is C.ADDRESS and c.best()[1] > 2 for c in near)
 
 

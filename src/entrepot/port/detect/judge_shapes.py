@@ -110,6 +110,8 @@ def none_lanes(profile: Profile) -> list[Lane]:
             lanes.append(Lane("checksum", C.NONE, 5.0, f"values pass the check of `{name}`"))
     for name in ("money", "hex-colour", "version"):
         share = profile.share(name)
+        if name == "version" and not _is_disguise(profile, "ipv4"):
+            share -= profile.share("ipv4")
         if share > 0.7:
             lanes.append(Lane("shape", C.NONE, 4.0, f"{share:.0%} of cells are shaped `{name}`"))
     return lanes

@@ -67,7 +67,7 @@ class _ColumnState:
                 if was_complete and len(before):
                     self.sweep.run(before, counts)
             if len(unique) * 3 < len(present):  # few values, often repeated: read each once
-                tally = present.value_counts(name="n")
+                tally = present.rename("v").value_counts(name="n")
                 counts = tally["n"].cast(pl.Int64).to_numpy()
                 self.sweep.run(as_text(tally.to_series(0)), counts)
             else:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from entrepot.kernel.audit import audit
 from entrepot.kernel.errors import Conflict, InvalidInput, NotFound
+from entrepot.kernel.home import open_node
 from entrepot.law.library import Library
 from entrepot.node.cli import cli
 from entrepot.node.declaring import declared_facts, scalar
 from entrepot.port.clear.codes import Code
+from entrepot.port.clear.institution import PORT
 from entrepot.port.generate import CustomerTable
 
 FACTS = """
@@ -134,6 +139,34 @@ def test_clear_and_verify_and_notice_one_byte(table: Path, facts: Path, tmp_path
     assert found["holds"] is False
     with pytest.raises(Conflict):
         clearing(table, facts, tmp_path, "--way", "without-sensitive")
+
+
+@pytest.mark.slow
+def test_a_file_size_limit_of_the_system_leaves_nothing(tmp_path: Path, facts: Path) -> None:
+    """A real failure of the disk, in a process of its own: the limit is under the data's size."""
+    table = tmp_path / "in" / "customers.csv"
+    table.parent.mkdir()
+    pl.concat(CustomerTable(rows=20_000).batches()).write_csv(table)
+    home, out = tmp_path / "home", tmp_path / "out"
+    with open_node(home, institutions=(PORT,)):
+        pass
+    arguments = [*ROUTE, "--facts", str(facts), "--way", "without-sensitive"]
+    arguments += ["--recipient", "Acme", "--purpose", "analytics", "--out", str(out)]
+    code = (
+        "import resource, sys; from entrepot.node.cli import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000)); main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "clear", str(table), *arguments, "--home", str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 8, done.stderr
+    assert "error:" in done.stderr and "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.yaml", "home", "in"]
+    checks = audit(home, (PORT,))
+    assert all(check.passed for check in checks)
 
 
 def test_clear_refuses_with_reasons_and_exit_1(table: Path, facts: Path, tmp_path: Path) -> None:

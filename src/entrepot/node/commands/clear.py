@@ -15,7 +15,7 @@ from entrepot.kernel.home import default_home, open_node
 from entrepot.law.library import Library
 from entrepot.node.commands.plan import planned
 from entrepot.node.declaring import declared_facts
-from entrepot.node.progress import is_watched
+from entrepot.node.progress import is_watched, reading_bar
 from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
 from entrepot.port.clear.clearing import Cleared, Order, RefusedClearance, clear
 from entrepot.port.clear.institution import port_institution
@@ -83,7 +83,11 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
     )
     console = Console(stderr=True, highlight=False)
     home = options["home"] or default_home()
-    with open_node(home, institutions=(port_institution(library),)) as node:
+    with (
+        open_node(home, institutions=(port_institution(library),)) as node,
+        reading_bar(f"clearing {file.name}") as progress,
+    ):
+        source.watched(progress)
         result = clear(
             wanted,
             node,

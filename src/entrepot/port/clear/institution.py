@@ -22,8 +22,8 @@ def port_institution(library: Library | None = None) -> Institution:
         return library if library is not None else _shipped()
 
     def facts(read: sa.Connection, request: Request[Certificate]) -> Facts:
-        law()  # reading files belongs to this step; deciding only looks at what is loaded
-        return rules.facts(read, request)
+        # Reading law from files belongs to this step; deciding only looks at what is loaded.
+        return rules.facts(read, request, law())
 
     def decide(request: Request[Certificate], relied: Facts) -> Decision:
         return rules.decide(request, relied, law())

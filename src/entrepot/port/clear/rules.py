@@ -35,8 +35,11 @@ _GDPR_ACCOUNTABILITY = "GDPR art 5(2); PIPL art 55"
 _OWN_RULE = "Clearance rules of the port (docs/reference/certificate.md)"
 
 
-def facts(read: sa.Connection, request: Request[Certificate]) -> Facts:
-    """Read what the decision relies on: what this node has cleared already (step 3)."""
+def facts(read: sa.Connection, request: Request[Certificate], library: Library) -> Facts:
+    """Read what the decision relies on: what this node has cleared already (step 3).
+
+    The law on record is that of the node: of the rulebooks a request names, the versions it has.
+    """
     body = request.body
     known = known_counts(
         read,
@@ -45,7 +48,9 @@ def facts(read: sa.Connection, request: Request[Certificate]) -> Facts:
         decided_on(request),
         recipient_hash(body.parties.recipient),
     )
-    return Facts({"known_counts": dict(known)}, tuple(sorted(body.law.values())))
+    books = library.content.books
+    law = sorted(books[name].sha256 for name in body.law if name in books)
+    return Facts({"known_counts": dict(known)}, tuple(law))
 
 
 def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:

@@ -2,14 +2,15 @@
 
 Steps: (1) leave out direct identifiers, prose, and nearly unique values of unknown meaning, which
 could link rows to other tables; (2) find the generalisation under which at least k persons share
-every combination of quasi-identifiers; (3) suppress the rows of smaller classes; (4) leave out
-sensitive columns that one value per class would give away. That the result is anonymous is never
+every combination of quasi-identifiers; (3) suppress the rows of smaller classes; (4) make the
+other columns coarser where rows stay unique over all of them; (5) leave out sensitive columns that
+one value per class would give away. That the result is anonymous is never
 concluded here: risk is measured, and a named person finds it (GDPR recital 26, PIPL art 73).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import polars as pl
@@ -19,7 +20,6 @@ from entrepot.port.plan.states import DataState
 from entrepot.port.read.text import as_text
 from entrepot.port.risk import RiskMeter
 from entrepot.port.subjects import DIRECT, person_key, quasi_identifiers
-from entrepot.port.transform import reading
 from entrepot.port.transform.counting import PERSON, person_hashes
 from entrepot.port.transform.hierarchy import hierarchy
 from entrepot.port.transform.kanonymity import SUPPRESSED_MAX, Lattice, Node
@@ -39,6 +39,10 @@ SEARCH_ROWS_MAX = 1_000_000
 LINKING_SHARE = 0.3
 """A column of unknown meaning whose values are this distinct could link rows to other tables."""
 LINKING_DISTINCT_MIN = 100
+DETAILED_DISTINCT_MIN = 12
+UNIQUE_OVER_ALL_MAX = 0.01
+"""When more rows than this share are unique over all released columns, those beside the
+quasi-identifiers that have a dozen values or more are made coarser too."""
 COMMON_SHARE = 1 / 500
 """A word is kept by name in a grouping when at least this share of rows carries it."""
 
@@ -71,30 +75,32 @@ def anonymise(
 ) -> Anonymised | None:
     """Search and measure an anonymised state; None when no quasi-identifier is left to describe.
 
-    Reads the table three times (search, class counts, measure).
+    Reads the table once to search and twice per state that is measured (at most three states).
     """
     left_out = _left_out(inspection)
     quasi = [name for name in quasi_identifiers(inspection.columns) if name not in left_out]
     if not quasi:
         return None
-    events = [
+    rest = [
         column.name
         for column in inspection.columns
-        if column.category == Category.DATE and column.name not in {*quasi, *left_out}
+        if column.name not in {*quasi, *left_out} and column.distinct >= DETAILED_DISTINCT_MIN
     ]
-    sample = _sample(inspection, batches, [*quasi, *events], key)
-    levels = _levels(inspection, sample, quasi, k)
-    persons = sample.get(PERSON)
+    sample = _sample(inspection, batches, [*quasi, *rest], key)
+    levels = _levels(inspection, sample, [*quasi, *rest], k)
     columns = {name: sample[name] for name in quasi}
-    node = Lattice(columns, levels, persons).search(k, suppressed_max=suppressed_max)
-    state = _state(inspection, node, _event_dates(sample, events), quasi, left_out, k=k)
-    kept = _kept(state, quasi)
-    risk, unique_share = _measured(inspection, state, kept, batches, key)
-    exposed = [name for name, fewest in (risk.l_diversity if risk else {}).items() if fewest < 2]
+    node = Lattice(columns, levels, sample.get(PERSON)).search(k, suppressed_max=suppressed_max)
+    measured = _Measured(inspection, batches, key, quasi)
+    found = measured.of(_state(inspection, node, [], quasi, left_out, k=k))
+    if found.unique_over_all > UNIQUE_OVER_ALL_MAX:
+        coarse = [step for name in rest for step in levels[name][1:2] or levels[name][:1]]
+        found = measured.of(_state(inspection, node, coarse, quasi, left_out, k=k))
+    exposed = [
+        n for n, fewest in (found.risk.l_diversity if found.risk else {}).items() if fewest < 2
+    ]
     if exposed:
-        state = _without(state, exposed)
-        risk, unique_share = _measured(inspection, state, kept, batches, key)
-    return Anonymised(state, kept, levels, risk, unique_share, node.suppressed_share)
+        found = measured.of(_without(found.state, exposed))
+    return msgspec.structs.replace(found, levels=levels, suppressed_share=node.suppressed_share)
 
 
 def _left_out(inspection: Inspection) -> list[str]:
@@ -150,18 +156,18 @@ def _levels(
 def _state(
     inspection: Inspection,
     node: Node,
-    events: list[Transform],
+    rest: Sequence[Generalise],
     quasi: list[str],
     left_out: list[str],
     *,
     k: int,
 ) -> DataState:
-    flat = [step.column for step in node.steps if step.method == Method.ALL]
-    coarse: list[Transform] = [step for step in node.steps if step.method != Method.ALL]
+    steps = [*node.steps, *rest]
+    flat = [step.column for step in steps if step.method == Method.ALL]
     kept = [name for name in quasi if name not in flat]
     persons = person_key(inspection.columns).columns
     by_person = persons if inspection.table.persons < inspection.rows else []
-    transforms: list[Transform] = [*coarse, *events]
+    transforms: list[Transform] = [step for step in steps if step.method != Method.ALL]
     if kept:
         transforms.append(SuppressSmallClasses(kept, k, by_person))
     order = [column.name for column in inspection.columns]
@@ -180,20 +186,6 @@ def _state(
     )
 
 
-def _event_dates(sample: dict[str, pl.Series], names: list[str]) -> list[Transform]:
-    """Cut the dates of events, which other tables know too, to the month or the year."""
-    coarse: list[Transform] = []
-    for name in names:
-        spelling = reading.date_format_of(sample[name])
-        if not spelling:
-            coarse.append(DropColumns([name]))
-        elif reading.is_ambiguous(sample[name], spelling):
-            coarse.append(Generalise(name, Method.YEAR, date_format=spelling))
-        else:
-            coarse.append(Generalise(name, Method.MONTH, date_format=spelling))
-    return coarse
-
-
 def _kept(state: DataState, quasi: list[str]) -> list[str]:
     dropped = {
         name for step in state.transforms if isinstance(step, DropColumns) for name in step.columns
@@ -210,25 +202,31 @@ def _without(state: DataState, columns: list[str]) -> DataState:
     return msgspec.structs.replace(state, transforms=more, warnings=[*state.warnings, note])
 
 
-def _measured(
-    inspection: Inspection,
-    state: DataState,
-    quasi: list[str],
-    batches: Batches,
-    key: TokenKey,
-) -> tuple[RiskReport | None, float]:
-    """Measure the released rows: classes over `quasi`, and rows unique over all columns."""
-    prepared = prepare(TransformPlan(state.transforms), batches, key)
-    meters: tuple[RiskMeter, RiskMeter] | None = None
-    for frame in stream(prepared, batches):
-        if meters is None:
-            sensitive = [
-                c.name for c in inspection.columns if c.sensitivity and c.name in frame.columns
-            ]
-            meters = (RiskMeter(quasi, sensitive), RiskMeter(frame.columns, []))
-        for meter in meters:
-            meter.feed(frame)
-    if meters is None:
-        return None, 0.0
-    risk, whole = (meter.report() for meter in meters)
-    return risk, whole.uniques / whole.rows if whole and whole.rows else 0.0
+class _Measured:
+    """Measures states of one table: classes over the quasi-identifiers, and over all columns."""
+
+    def __init__(
+        self, inspection: Inspection, batches: Batches, key: TokenKey, quasi: list[str]
+    ) -> None:
+        self._inspection, self._batches, self._key = inspection, batches, key
+        self._quasi = quasi
+
+    def of(self, state: DataState) -> Anonymised:
+        """Carry out a state on the whole table and measure it."""
+        kept = _kept(state, self._quasi)
+        prepared = prepare(TransformPlan(state.transforms), self._batches, self._key)
+        meters: tuple[RiskMeter, RiskMeter] | None = None
+        for frame in stream(prepared, self._batches):
+            if meters is None:
+                meters = (
+                    RiskMeter(kept, self._sensitive(frame.columns)),
+                    RiskMeter(frame.columns, []),
+                )
+            for meter in meters:
+                meter.feed(frame)
+        risk, whole = (meter.report() for meter in meters) if meters else (None, None)
+        unique = whole.uniques / whole.rows if whole and whole.rows else 0.0
+        return Anonymised(state, kept, {}, risk, unique, 0.0)
+
+    def _sensitive(self, columns: list[str]) -> list[str]:
+        return [c.name for c in self._inspection.columns if c.sensitivity and c.name in columns]

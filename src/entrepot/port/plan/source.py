@@ -24,6 +24,10 @@ class TableSource:
         self._limits, self._progress = limits, progress
         self._held: list[pl.DataFrame] | None = None
 
+    def watched(self, progress: Progress) -> None:
+        """Tell another progress callable of the passes to come."""
+        self._progress = progress
+
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the table's batches from the first row.
 

@@ -13,8 +13,7 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from tests_law_texts import FRONT
 
-from entrepot.law import OUTCOMES, FactSet, Library, strictness
-from entrepot.law import ir
+from entrepot.law import OUTCOMES, FactSet, Library, ir, strictness
 from entrepot.law.columnar import assess_columns, frame_of
 from entrepot.law.explain import domain
 from entrepot.law.kleene import compile_test, unknown_facts

@@ -1,4 +1,4 @@
-"""Hostile and damaged rulebooks: they load, or they are refused with file and line; nothing else."""
+"""Hostile and damaged rulebooks load, or are refused with file and line; nothing else."""
 
 from __future__ import annotations
 

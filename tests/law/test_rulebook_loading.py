@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests_law_texts import FRONT, REGIME, RULE
 
 from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound
 from entrepot.law import Library, read_library
-from tests_law_texts import FRONT, REGIME, RULE
 
 HEAD = FRONT.format(id="a-law") + REGIME
 
@@ -176,7 +176,8 @@ def test_a_broken_fact_takes_only_its_readers_along(law_folder: Callable[..., Pa
         ("x.y: {type: enum, source: choice, about: a, values: {b: c}}", "member `none`"),
         ("xy: {type: bool, source: declared, about: a}", "not a fact name"),
         (
-            "x.y: {type: bool, source: declared, about: a}\nflow.to: {type: bool, source: declared, about: a}",
+            "x.y: {type: bool, source: declared, about: a}\n"
+            "flow.to: {type: bool, source: declared, about: a}",
             "defined twice",
         ),
         (
@@ -202,7 +203,7 @@ def test_facts_are_checked(law_folder: Callable[..., Path], fact: str, reason: s
 def test_what_is_not_there_is_said(toy: Library, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="not a folder of laws"):
         Library.load(tmp_path)
-    with pytest.raises(NotFound, match="toy.bulk"):
+    with pytest.raises(NotFound, match=r"toy\.bulk"):
         toy.part("toy.bluk")
     with pytest.raises(NotFound):
         toy.profile("nobody")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Annotated, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -45,7 +45,7 @@ def _explain(
     remedy = ""
     if unknown := _UNKNOWN_FIELD.search(text):
         path = (*path, unknown[1])
-        fields = [field.encode_name for field in _fields(kind)]
+        fields = [field.encode_name for field in _fields_at(kind, _path_of(tail))]
         close = get_close_matches(unknown[1], fields, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(fields)}"
         text = f"unknown key `{unknown[1]}`"
@@ -58,6 +58,18 @@ def _fields(kind: object) -> tuple[msgspec.structs.FieldInfo, ...]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return msgspec.structs.fields(kind)
     return ()
+
+
+def _fields_at(kind: object, path: Path_) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Return the fields of the struct that stands at `path` inside a value of type `kind`."""
+    for step in path:
+        if isinstance(step, str) and (fields := _fields(kind)):
+            kind = next((field.type for field in fields if field.encode_name == step), None)
+        else:
+            kind = (get_args(kind) or (None,))[-1]
+        while get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+    return _fields(kind)
 
 
 def _path_of(tail: str) -> Path_:

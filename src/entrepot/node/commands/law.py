@@ -353,7 +353,8 @@ def print_fact(spec: FactSpec) -> None:
     for member, meaning in spec.values.items():
         console.print(f"  {member:<22}{escape(meaning)}")
     for row in spec.derive:
-        console.print(f"derived   {escape(str(row.value))} when {escape(_condition(row.when))}")
+        value = _condition(row.value) if isinstance(row.value, (str, bool)) else str(row.value)
+        console.print(f"derived   {escape(value)} when {escape(_condition(row.when))}")
     if spec.cite:
         console.print(f"source    {escape(spec.cite)}")
     console.print(f"where     {spec.file}:{spec.line}")

@@ -1,0 +1,336 @@
+"""Verdicts of every regime as Polars expressions; the columnar twin of `entrepot.law.judge`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from entrepot.law import ir
+from entrepot.law.bind import BoundRegime, Option
+from entrepot.law.columnexprs import NO, YES, Reader, Steps, any_of
+from entrepot.law.judge import BoundDuty, BoundRule, Track
+from entrepot.law.outcomes import BLOCKING, OUTCOME_RANK, OUTCOMES, PRECONDITIONED, UNDECIDED
+
+if TYPE_CHECKING:
+    from entrepot.law.assess import BoundLaw
+
+STATUSES: tuple[str, ...] = ("open", "conditional", "undecided", "barred")
+
+_NEEDS_FACT = OUTCOME_RANK["NEEDS_FACT"]
+_NEEDS_HUMAN = OUTCOME_RANK["NEEDS_HUMAN"]
+_PROHIBITED = OUTCOME_RANK["PROHIBITED"]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Boolean expressions without nulls for one rule."""
+
+    rule: BoundRule
+    code: int
+    sure: pl.Expr
+    open: pl.Expr | None
+    contested: pl.Expr | None
+    closed: pl.Expr | None
+
+    @property
+    def hit(self) -> pl.Expr:
+        """True, defeated by nothing that is sure to apply, and not closed."""
+        return self.sure if self.contested is None else self.sure | self.contested
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Expressions for one regime: rank, strictest rank, code of the deciding rule, status parts."""
+
+    rank: pl.Expr
+    peak: pl.Expr
+    code: pl.Expr
+    unmet: pl.Expr
+    failed: pl.Expr
+    exports: pl.Expr
+
+
+class Builder:
+    """Builds the expressions of every regime and joins them."""
+
+    def __init__(
+        self, bound: BoundLaw, columns: set[str], known: set[str], *, status: bool
+    ) -> None:
+        self.steps = Steps()
+        self.status = status
+        derived = {item.name for item in bound.content.derivations}
+        self.reader = Reader(bound, columns | derived)
+        self.known = known
+        self.codes: dict[str, int] = {}
+
+    def two_valued(self, node: ir.Node) -> bool:
+        """Say whether `node` cannot be unknown in this frame."""
+        return all(
+            part.name in self.known or part.default is not None
+            for part in ir.walk(node)
+            if isinstance(part, ir.Fact)
+        ) and not any(isinstance(p, ir.Const) and p.value is None for p in ir.walk(node))
+
+    # -- one rule --------------------------------------------------------------------------------
+
+    def state(self, rule: BoundRule, memo: dict[BoundRule, _State]) -> _State:
+        """Return the state of `rule`, those of the rules that defeat it first."""
+        if rule in memo:
+            return memo[rule]
+        add = self.steps.add
+        test = add(self.reader.truth(rule.node))
+        certain = self.two_valued(rule.node)
+        true = test if certain else add(test.fill_null(False))
+        unknown = None if certain else add(test.is_null())
+        closed = None
+        if rule.closed is not None:
+            shut = add(self.reader.truth(rule.closed_node).fill_null(False))
+            closed, true = add(true & shut), add(true & ~shut)
+        contested = None
+        if rule.defeaters:
+            others = [self.state(other, memo) for other in rule.defeaters]
+            beaten = add(any_of([other.sure for other in others]))
+            doubts = [d for o in others for d in (o.open, o.contested) if d is not None]
+            if unknown is not None:
+                unknown = add(unknown & ~beaten)
+            true = add(true & ~beaten)
+            if doubts:
+                doubt = add(any_of(doubts))
+                contested, true = add(true & doubt), add(true & ~doubt)
+        code = self.codes.setdefault(rule.rule.id, len(self.codes) + 1)
+        memo[rule] = _State(rule, code, true, unknown, contested, closed)
+        return memo[rule]
+
+    # -- one regime ------------------------------------------------------------------------------
+
+    def regime(self, regime: BoundRegime) -> _Side:
+        """Return the expressions of a regime over the roles it may take."""
+        side = _Side(_rank(-1), _rank(-1), _code(0), NO, NO, NO)
+        for option in reversed(regime.options):
+            if option.test is not None and self.reader.columns.isdisjoint(ir.facts_of(option.node)):
+                # Nothing that could engage it is known in any row.
+                if not option.engages({"flow.as_of": self.reader.as_of}):
+                    continue
+            found = self.option(option)
+            if option.test is None:
+                side = found
+                continue
+            test = self.reader.truth(option.node)
+            engaged = self.steps.add(test.fill_null(option.role in ("export", "import")))
+            side = _Side(
+                *(
+                    self.steps.add(pl.when(engaged).then(new).otherwise(old))
+                    for new, old in zip(_parts(found), _parts(side), strict=True)
+                )
+            )
+        return side
+
+    def option(self, option: Option) -> _Side:
+        """Return the expressions of one role."""
+        if option.track is None:
+            return _Side(_rank(-1), _rank(-1), _code(0), NO, NO, NO)
+        exports = YES if option.role == "export" else NO
+        return self.track(option.track, exports)
+
+    def track(self, track: Track, exports: pl.Expr) -> _Side:
+        """Return the expressions of the rules of one role; see `Track` for what they mean."""
+        add = self.steps.add
+        memo: dict[BoundRule, _State] = {}
+        groups = [[self.state(rule, memo) for rule in group] for group in track.classes]
+        reached: list[pl.Expr] = []
+        before = NO
+        for group in groups:
+            reached.append(add(~before))
+            before = add(before | any_of([state.sure for state in group]))
+        settled = before
+        default = OUTCOME_RANK[track.default]
+        ordered = [s for group in groups for s in sorted(group, key=lambda s: -s.rule.rank)]
+        by_rank = sorted(
+            ((s, r) for group, r in zip(groups, reached, strict=True) for s in group),
+            key=lambda pair: -pair[0].rule.rank,
+        )
+        decided = add(_first([(s.hit, s.rule.rank) for s in ordered], default))
+        code = add(_first_code([(s.hit, s.code) for s in ordered], 0))
+        any_hit = add(any_of([s.hit for s in ordered]))
+        doubts = [
+            (add(e & r), s.rule.rank)
+            for s, r in by_rank
+            for e in (s.open, s.contested)
+            if e is not None
+        ]
+        stays = NO
+        closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
+        floor = add(_first([(e, s.rule.rank) for e, s in closures], -1))
+        shut = add(any_of([e for e, _ in closures]))
+        if closures:
+            gap = ~any_hit if default != _PROHIBITED else NO
+            stays = add(shut & (gap | (decided < floor)))
+            shown = _first_code([(e, s.code) for e, s in closures], 0)
+            code = add(pl.when(stays).then(shown).otherwise(code))
+            decided = add(pl.when(stays).then(floor).otherwise(decided))
+            any_hit = add(any_hit | stays)
+        rank = peak = decided
+        if doubts:
+            # The strictest that is still possible: open rules, what stands behind them, the
+            # default.
+            behind = (
+                [_first([(s.sure, s.rule.rank) for s in ordered], -1)]
+                if any(s.contested is not None for s in ordered)
+                else []
+            )
+            gap_ = ~settled if default == _PROHIBITED else ~settled & ~shut
+            last = pl.when(gap_).then(_rank(default)).otherwise(_rank(-1))
+            peak = add(pl.max_horizontal(decided, floor, _first(doubts, -1), *behind, last))
+            ask = peak > decided
+            if track.default in BLOCKING:
+                ask = ask | (~any_hit & any_of([e for e, _ in doubts]))
+            rank = add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(decided))
+        unmet, failed = (
+            self.duties(
+                track, ordered, rank, (decided, code, stays, {s.rule: e for e, s in closures})
+            )
+            if self.status
+            else (NO, NO)
+        )
+        return _Side(rank, peak, code, unmet, failed, exports)
+
+    # -- status ----------------------------------------------------------------------------------
+
+    def duties(
+        self,
+        track: Track,
+        states: list[_State],
+        rank: pl.Expr,
+        deciding: tuple[pl.Expr, pl.Expr, pl.Expr, dict[BoundRule, pl.Expr]],
+    ) -> tuple[pl.Expr, pl.Expr]:
+        """Return (some duty before the transfer is unmet, some duty has failed)."""
+        decided, code, stays, closures = deciding
+        unmet: list[pl.Expr] = []
+        failed: list[pl.Expr] = []
+        before = NO
+        for duty in track.duties:
+            arises = self.steps.add(self.reader.truth(duty.when_node).fill_null(True))
+            if duty.duty.not_for:
+                arises = arises & ~any_of(
+                    [rank == OUTCOME_RANK[o] for o in sorted(duty.duty.not_for)]
+                )
+            before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
+        for state in states:
+            route = track.route_duties.get(state.rule.rule.id, ())
+            if not route:
+                continue
+            alike = [
+                other.code
+                for other in states
+                if (other.rule.rank, other.rule.klass) == (state.rule.rank, state.rule.klass)
+            ]
+            hit = state.hit & ~stays & any_of([code == other for other in alike])
+            if state.rule in closures:
+                hit = hit | (closures[state.rule] & stays & (decided == state.rule.rank))
+            hit = self.steps.add(hit)
+            for duty in route:
+                arises = hit & self.reader.truth(duty.when_node).fill_null(True)
+                before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
+        demanding = any_of([rank == OUTCOME_RANK[name] for name in sorted(PRECONDITIONED)])
+        add = self.steps.add
+        return add(any_of([*unmet, demanding & ~before])), add(any_of(failed))
+
+    def duty(
+        self,
+        duty: BoundDuty,
+        arises: pl.Expr,
+        unmet: list[pl.Expr],
+        failed: list[pl.Expr],
+        before: pl.Expr,
+    ) -> pl.Expr:
+        """Add what one duty says; return whether some duty was due before the transfer so far."""
+        fails = self.reader.truth(duty.fails_node).fill_null(False)
+        failed.append(arises & fails)
+        if not duty.duty.due.before_transfer:
+            return before
+        done = self.reader.truth(duty.done_node).fill_null(False)
+        unmet.append(arises & ~done)
+        return self.steps.add(before | arises)
+
+    # -- the whole -------------------------------------------------------------------------------
+
+    def join(self, sides: list[_Side]) -> dict[str, pl.Expr]:
+        """Return the output columns."""
+        uncovered = (
+            pl.when(any_of([s.exports for s in sides]))
+            .then(_rank(-1))
+            .otherwise(_rank(_NEEDS_HUMAN))
+        )
+        rank = self.steps.add(pl.max_horizontal([uncovered, *(side.rank for side in sides)]))
+        peak = pl.max_horizontal([uncovered, *(side.peak for side in sides)])
+        code = _first_of(sides, rank)
+        outputs = {
+            "outcome": _named(rank, OUTCOMES),
+            "strictest": _named(pl.max_horizontal(peak, rank), OUTCOMES),
+            "rule": _named(code - 1, list(self.codes), negative=True)
+            if self.codes
+            else pl.lit(None, dtype=pl.String),
+        }
+        if self.status:
+            undecided = any_of([rank == OUTCOME_RANK[name] for name in sorted(UNDECIDED)])
+            barred = (rank == _PROHIBITED) | any_of([side.failed for side in sides])
+            number = (
+                pl.when(barred)
+                .then(_rank(3))
+                .when(undecided)
+                .then(_rank(2))
+                .when(any_of([side.unmet for side in sides]))
+                .then(_rank(1))
+                .otherwise(_rank(0))
+            )
+            outputs["status"] = _named(number, STATUSES)
+        return outputs
+
+
+def _parts(side: _Side) -> tuple[pl.Expr, ...]:
+    return side.rank, side.peak, side.code, side.unmet, side.failed, side.exports
+
+
+@lru_cache(maxsize=256)
+def _rank(value: int) -> pl.Expr:
+    return pl.lit(value, dtype=pl.Int8)
+
+
+@lru_cache(maxsize=4096)
+def _code(value: int) -> pl.Expr:
+    return pl.lit(value, dtype=pl.Int32)
+
+
+def _first(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
+    """Return the rank of the first choice whose condition holds."""
+    result = _rank(otherwise)
+    for condition, rank in reversed(choices):
+        result = pl.when(condition).then(_rank(rank)).otherwise(result)
+    return result
+
+
+def _first_code(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
+    result = _code(otherwise)
+    for condition, code in reversed(choices):
+        result = pl.when(condition).then(_code(code)).otherwise(result)
+    return result
+
+
+def _first_of(sides: list[_Side], rank: pl.Expr) -> pl.Expr:
+    """Return the code of the deciding rule of the first side as strict as the whole that has
+    one."""
+    result = _code(0)
+    for side in reversed(sides):
+        result = pl.when((side.rank == rank) & (side.code > 0)).then(side.code).otherwise(result)
+    return result
+
+
+def _named(code: pl.Expr, names: Sequence[str], *, negative: bool = False) -> pl.Expr:
+    """Turn positions in `names` into an enum; with `negative` a position below zero is null."""
+    physical = pl.UInt8 if len(names) < 256 else pl.UInt16
+    valid = pl.when(code >= 0).then(code).otherwise(None) if negative else code
+    return valid.cast(physical).cat.to(pl.Enum(names))

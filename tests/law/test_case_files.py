@@ -1,0 +1,123 @@
+"""Case files: what passes, what fails and why, what does not even load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from entrepot.kernel.errors import InvalidLaw, NotFound
+from entrepot.law import Library
+from entrepot.law.cases import explain_failure, find_cases, run_case
+from entrepot.law.columncheck import compare_back_ends
+from entrepot.law.coverage import measure_coverage
+
+GOOD = """
+defaults: {from: US, to: CN, as_of: 2024-06-01, facts: {data: {personal: true, anonymous: false}}}
+cases:
+  - name: nothing carries it
+    facts: {recipient.order: false, deal.kind: none_of_four, recipient.covered: false,
+            recipient.listed: false}
+    expect:
+      outcome: PROHIBITED
+      status: barred
+      rules: [T-7]
+      not_rules: [T-4]
+      duties: [notice, T-8]
+      not_duties: [filing]
+      regimes: {toy: {outcome: PROHIBITED, rules: [T-7], role: export}}
+  - name: a question
+    facts: {data: {anonymous: unknown}, recipient.order: unknown, deal.kind: none_of_four,
+            recipient.covered: false, recipient.listed: true, data.hr: false}
+    expect: {one_of: [NEEDS_FACT], needs: [recipient.order], human: [data.anonymous],
+             could_be: [ADEQUACY_LISTED]}
+  - name: a fact that does not exist is an expected error
+    facts: {data.personl: true}
+    expect: {error: unknown fact}
+"""
+
+
+def run(library: Library, path: Path, text: str) -> list[list[str]]:
+    path.write_text(text, encoding="utf-8")
+    results = [run_case(library, case) for case in find_cases(path)]
+    compare_back_ends(library, results)
+    return [result.problems for result in results]
+
+
+def test_cases_that_hold_pass_in_both_back_ends(toy: Library, tmp_path: Path) -> None:
+    assert run(toy, tmp_path / "a.cases.yaml", GOOD) == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("outcome: PROHIBITED\n", "outcome: FREE\n", "outcome: expected FREE, got PROHIBITED"),
+        ("status: barred", "status: open", "status: expected open, got barred"),
+        ("rules: [T-7]\n", "rules: [T-4]\n", "rules: expected T-4, got T-7"),
+        ("not_rules: [T-4]", "not_rules: [T-7]", "not_rules: T-7 must not be among T-7"),
+        ("duties: [notice, T-8]", "duties: [x]", "duties: expected x, got T-8, notice"),
+        ("not_duties: [filing]", "not_duties: [notice]", "not_duties: notice must not be"),
+        ("role: export", "role: import", "toy: expected role import, got export"),
+        ("toy: {outcome: PROHIBITED", "toy: {outcome: FREE", "toy: expected FREE, got PROHIBITED"),
+        ("regimes: {toy:", "regimes: {tyo:", "regimes: tyo is not engaged, only toy"),
+        ("deal.kind: none_of_four", "deal.kind: lease", "fact deal.kind cannot have this value"),
+        ("to: CN", "to: Nowhere", "unknown jurisdiction"),
+    ],
+)
+def test_each_part_of_an_expectation_can_fail(
+    toy: Library, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    first = run(toy, tmp_path / "a.cases.yaml", GOOD.replace(old, new, 1))[0]
+    assert any(line.startswith(problem) for line in first), first
+
+
+def test_a_failure_says_why_the_engine_answered_so(toy: Library, tmp_path: Path) -> None:
+    path = tmp_path / "a.cases.yaml"
+    path.write_text(GOOD.replace("one_of: [NEEDS_FACT]", "one_of: [FREE]"), encoding="utf-8")
+    result = run_case(toy, find_cases(path)[1])
+    text = "\n".join(explain_failure(result))
+    assert "T-2-ORDER unknown, would be CONFLICT (recipient.order=unknown)" in text
+    assert "T-4 ADEQUACY_LISTED [art 4]" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("outcome: PROHIBITED\n", "outcme: PROHIBITED\n", "did you mean outcome"),
+        ("outcome: PROHIBITED\n", "outcome: FORBIDDEN\n", "not an outcome"),
+        ("as_of: 2024-06-01", "as_of: June", "as_of"),
+        ("as_of: 2024-06-01, ", "", "missing required field `as_of`"),
+        ("cases:", "casse:", "unknown key"),
+        ("  - name: nothing carries it", "  - nothing", "not YAML|mapping"),
+    ],
+)
+def test_malformed_files_are_refused_with_their_line(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    path = tmp_path / "a.cases.yaml"
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InvalidLaw, match=reason) as caught:
+        find_cases(path)
+    assert caught.value.where.rpartition(":")[2].isdigit()
+
+
+def test_folders_lists_and_plain_names(toy: Library, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    row = "- {name: a, from: US, to: CN, as_of: 2024-06-01, expect: {outcome: PROHIBITED}}\n"
+    (tmp_path / "deep" / "mine.yaml").write_text(row)
+    assert [case.text.name for case in find_cases(tmp_path)] == ["a"]
+    assert run_case(toy, find_cases(tmp_path)[0]).passed
+    with pytest.raises(NotFound):
+        find_cases(tmp_path / "nowhere")
+    with pytest.raises(NotFound):
+        find_cases(tmp_path.joinpath("deep", "mine.yaml", "x"))
+
+
+def test_coverage_names_what_no_case_decides_or_refuses(toy: Library, tmp_path: Path) -> None:
+    path = tmp_path / "a.cases.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    coverage = measure_coverage(toy, [run_case(toy, case) for case in find_cases(path)])
+    assert coverage.rules == 12
+    assert "T-7" not in coverage.without_granting and "T-1" in coverage.without_granting
+    assert "T-7" not in coverage.without_refusing and "T-4" not in coverage.without_refusing
+    assert set(coverage.lacking) >= {"T-1", "T-5-CLAUSES"}

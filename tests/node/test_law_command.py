@@ -1,0 +1,111 @@
+"""`entrepot law …` as a user meets it: output, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from entrepot.node.cli import main
+
+TOY = Path(__file__).parent.parent / "law" / "toy"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(["law", *arguments])
+    captured = capsys.readouterr()
+    code = stopped.value.code
+    return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The toy law with a second rulebook that does not load."""
+    root = tmp_path / "laws"
+    shutil.copytree(TOY, root)
+    (root / "zz" / "torn.md").write_text("---\nid: torn\n---\n")
+    return root
+
+
+def test_list_names_rulebooks_and_faults(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    code, out, err = run(capsys, "list", "--laws", str(broken))
+    assert code == 0
+    assert "toy-act" in out and "The Toy Act" in out
+    assert "zz/torn.md:" in err and "missing required field" in err
+    code, out, _ = run(capsys, "list", "--laws", str(broken), "--json", "--as-of", "2019-12-31")
+    listed = json.loads(out)
+    assert listed["rulebooks"] == [] and list(listed["faults"]) == ["zz/torn.md"]
+
+
+def test_list_refuses_a_day_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "list", "--as-of", "yesterday")
+    assert (code, "not a day: yesterday" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("toy-act", "Article 4: adequacy"),
+        ("toy", "Nothing fits."),
+        ("T-4", "read by   TOY-Q1"),
+        ("T-3", "security_controls (before transfer)"),
+        ("T-8", "Tell the persons."),
+        ("toy.bulk", "10,000 persons"),
+        ("toy.adequacy", "ADQ-CN"),
+        ("ADQ-CN", "2021-01-01 to 2025-01-01"),
+        ("TOY-Q1", "Listed means listed on the day."),
+        ("deal.kind", "brokerage"),
+        ("persons.bulk", "derived   true when persons.total > value(toy.bulk)"),
+    ],
+)
+def test_show_renders_every_kind_of_thing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = run(capsys, "show", name, "--laws", str(TOY))
+    assert code == 0 and said in out
+    code, out, _ = run(capsys, "show", name, "--laws", str(TOY), "--json")
+    assert code == 0 and json.loads(out)
+
+
+def test_show_says_what_is_wrong(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    code, _, err = run(capsys, "show", "T-44", "--laws", str(broken))
+    assert (code, "did you mean T-4" in err) == (6, True)
+    code, _, err = run(capsys, "show", "torn", "--laws", str(broken))
+    assert (code, "zz/torn.md:2" in err) == (4, True)
+
+
+def test_facts_of_one_regime(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "facts", "--laws", str(TOY), "--json")
+    everything = json.loads(out)
+    code, out, _ = run(capsys, "facts", "--regime", "toy", "--laws", str(TOY), "--json")
+    read = {fact["name"] for fact in json.loads(out)}
+    assert code == 0 and len(read) < len(everything)
+    assert {"recipient.listed", "deal.kind", "controls.met"} <= read and "data.sectors" not in read
+    assert run(capsys, "facts", "--regime", "tyo", "--laws", str(TOY))[0] == 2
+
+
+def test_check_ends_with_the_count_and_its_exit_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, broken: Path
+) -> None:
+    cases = tmp_path / "mine.yaml"
+    row = (
+        "- {name: %s, from: US, to: CN, as_of: 2024-06-01, expect: {outcome: %s}, "
+        "facts: {data.personal: false, data.government: false}}\n"
+    )
+    cases.write_text(row % ("free", "FREE"))
+    code, out, _ = run(capsys, "check", "--cases", str(cases), "--laws", str(TOY))
+    assert (code, out) == (0, "1 passed, 0 failed\n")
+    cases.write_text(row % ("free", "FREE") + row % ("barred", "PROHIBITED"))
+    code, out, _ = run(capsys, "check", "--cases", str(cases), "--laws", str(TOY))
+    assert code == 1 and out.endswith("\n1 passed, 1 failed\n")
+    assert f"FAILED barred  ({cases}:2)" in out
+    assert "outcome: expected PROHIBITED, got FREE" in out and "T-1 FREE [art 1]" in out
+    code, out, _ = run(capsys, "check", "--cases", str(cases), "--laws", str(broken), "--json")
+    report = json.loads(out)
+    assert code == 1 and (report["passed"], report["failed"]) == (1, 1)
+    assert "zz/torn.md" in report["faults"]
+    assert run(capsys, "check", "--cases", str(tmp_path / "none"), "--laws", str(TOY))[0] == 6

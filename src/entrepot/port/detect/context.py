@@ -46,8 +46,8 @@ _ROW_NUMBER = frozenset(
 
 
 _ONLY_ID = frozenset(
-    "id uuid guid key code identifier ident pk nr no number nummer num identifiant 编号 代码 コード"
-    " 번호 identificador codigo".split()
+    "id uuid guid key identifier ident pk nr no number nummer num identifiant 编号"
+    " 번호 identificador".split()
 )
 
 
@@ -102,6 +102,7 @@ def apply_context(cases: list[Case]) -> Kind:
         _customers_that_are_firms(case, kind)
         _phones(case, kind)
         _names(case, cases, kind)
+    _medical_bills(cases)
     for case in cases:
         _places(case, cases, kind)
     _deaths(cases)
@@ -220,7 +221,9 @@ def _keys(case: Case, cases: list[Case], kind: Kind) -> None:
     if "thing" in reading.entities:
         return
     about = any(c.confident(C.HEALTH, C.GENDER, C.AGE, C.GENETIC) for c in cases)
-    if kind is Kind.PERSONS or (kind is Kind.THINGS and about):
+    if reading.weight(C.ORGANISATION) > 2 or "org" in reading.entities:
+        case.add(C.RECORD_ID_ORG, weight, "a key under the name of an organisation")
+    elif kind is Kind.PERSONS or (kind is Kind.THINGS and about):
         case.add(C.RECORD_ID, weight, "a key in a table of persons")
     elif kind is Kind.ORGANISATIONS:
         case.add(C.RECORD_ID_ORG, weight, "a key in a table of organisations")
@@ -330,6 +333,15 @@ def _attributes(case: Case, kind: Kind) -> None:
         case.add(C.HEALTH, -4.0, f"a physical measure in a table of {kind.value}")
     if C.AGE in scores and kind is Kind.THINGS and {"house", "building", "car", "account"} & words:
         case.add(C.AGE, -4.0, "the age of a thing")
+
+
+def _medical_bills(cases: list[Case]) -> None:
+    """Charges and costs beside diagnoses or insurers are those of care."""
+    medical = sum(c.confident(C.HEALTH, C.HEALTH_FINANCE) for c in cases)
+    for case in cases:
+        hint = case.profile.reading.weight(C.HEALTH_FINANCE)
+        if medical >= 2 and 0 < hint and case.category is C.NONE and case.profile.values:
+            case.add(C.HEALTH_FINANCE, 3.0, f"beside {medical} columns on health")
 
 
 def _places(case: Case, cases: list[Case], kind: Kind) -> None:

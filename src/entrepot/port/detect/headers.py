@@ -267,6 +267,12 @@ def _demote_modifiers(reading: HeaderReading, hits: list[Hit]) -> None:
         reading.weights[category] *= 0.35
 
 
+def _stays_address(reading: HeaderReading) -> bool:
+    """Whether a code of a place is part of an address (`state_cd`, postcode) and not a mere key."""
+    postal = {"state", "province", "zip", "postal", "uf", "estado"}
+    return reading.weights[C.ADDRESS] >= 4.4 or bool(postal & set(reading.words))
+
+
 def _apply_roles(reading: HeaderReading) -> None:
     weights, roles = reading.weights, reading.roles
     if "id" in roles:
@@ -278,7 +284,7 @@ def _apply_roles(reading: HeaderReading) -> None:
                 weights[target] = 3.5
                 weights[category] *= 0.4
         for category in (C.OCCUPATION, C.LOCATION, C.FREE_TEXT, C.DATE, C.ORG_ADDRESS, C.ADDRESS):
-            if category in weights and (category is not C.ADDRESS or weights[category] < 4.4):
+            if category in weights and not (category is C.ADDRESS and _stays_address(reading)):
                 weights[category] *= 0.3
         if C.HEALTH in weights:
             weights[C.HEALTH] *= 0.8
@@ -292,6 +298,8 @@ def _apply_roles(reading: HeaderReading) -> None:
         weights[C.AGE] *= 0.4
     if "birth" in roles and C.DATE in weights:
         weights[C.DATE_OF_BIRTH] = 5.0
+    if "birth" in roles and C.ADDRESS in weights:
+        weights[C.LOCATION] = weights.pop(C.ADDRESS) + 2.0
 
 
 def _apply_entities(reading: HeaderReading, *, whole: bool) -> None:

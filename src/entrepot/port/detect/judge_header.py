@@ -97,11 +97,13 @@ def _name(p: Profile) -> tuple[float, str]:
         return _NO, "the values are numbers"
     if p.share("email") > 0.5 or p.share("uuid", "hex-digest") > 0.3 or date_share(p) > 0.5:
         return _NO, "the values are addresses, digests or dates"
-    if p.code_share > 0.6:
+    share, _ = name_share(p)
+    if p.code_share > 0.6 and share < 0.2:
         return -6.0, "the values are codes with digits"
     if p.mean_words > 7:
         return -5.0, "the values are prose"
-    share, _ = name_share(p)
+    if share == 0.0 and p.distinct <= 6 and p.present >= 100:
+        return -4.5, "a handful of words, none of them a name"
     if share >= 0.05:
         return 1.0, "known names among the values"
     if p.reading.weight(C.PERSON_NAME) < 3 and len(p.values) >= 12:

@@ -27,6 +27,7 @@ _GENERIC = frozenset(
 
 def _latin_score(value: str, raw: str) -> float:
     """Return how much a folded value looks like a person's name by the lists: 0, 0.5 or 1."""
+    raw = raw.rstrip("0123456789") if len(raw) > 5 else raw
     if not _NAME_SHAPE.match(raw) or len(value) > 60:
         return 0.0
     parts = _WORDS.findall(value)
@@ -111,7 +112,7 @@ def _steps(share: float, *steps: tuple[float, float]) -> float:
 def name_lanes(profile: Profile) -> list[Lane]:
     """Return the lanes for and against names of persons."""
     share, hits = name_share(profile)
-    if profile.letters_share < 0.3 or profile.boolean:
+    if (profile.letters_share < 0.3 and share < 0.3) or profile.boolean:
         return []
     text = f"{share:.0%} of {len(profile.values)} distinct values are known names of persons"
     if hits < 2:

@@ -8,8 +8,10 @@ with what was not examined. It decides nothing about law.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -50,6 +52,8 @@ HELD_BYTES_MAX = 192 * 1024 * 1024
 
 COARSE_PLACES = frozenset({"country", "nationality", "region", "city", "timezone"})
 """Places too coarse to be anybody's whereabouts (28 CFR 202.242 draws the line at 1,000 metres)."""
+DUPLICATE_ROWS_MAX = 2_000_000
+"""Distinct rows up to which duplicates are counted (8 bytes each); beyond, they are not."""
 
 Sensitivities = Mapping[str, Mapping[str, str]]
 """Regime → inspection category → the regime's own class."""
@@ -172,19 +176,26 @@ def _count(
     quasi = [n for n in quasi_identifiers(columns) if n != counting] if about_persons else []
     sensitive = [c.name for c in columns if c.sensitivity and c.category not in DIRECT]
     meter = RiskMeter(quasi, sensitive)
-    distinct_rows = DistinctCounter(2_000_000)
+    distinct_rows = DistinctCounter(DUPLICATE_ROWS_MAX)
     cells = SmallestCell(counting)
-    for frame in frames:
-        distinct_rows.add(frame.hash_rows(seed=5).unique().to_numpy())
-        if about_persons:
-            residence.feed(frame, persons.keys(frame))
-            persons.feed(frame)
-            meter.feed(frame)
-            cells.feed(frame)
-    if cells.is_aggregate(meter.report()):
+
+    def count_rows(frame: pl.DataFrame) -> None:
+        if rows <= DUPLICATE_ROWS_MAX or distinct_rows.exact:
+            distinct_rows.add(frame.hash_rows(seed=5).unique().to_numpy())
+
+    def count_persons(frame: pl.DataFrame) -> None:
+        residence.feed(frame, persons.feed(frame))
+        cells.feed(frame)
+
+    jobs = [count_rows, *([count_persons, meter.feed] if about_persons else [])]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        for frame in frames:
+            for done in [pool.submit(job, frame) for job in jobs]:
+                done.result()
+    risk = meter.report()
+    if cells.is_aggregate(risk):
         return _Part(columns, rows, _aggregate(columns, rows, cells))
     total = persons.persons() if about_persons else 0
-    risk = meter.report()
     duplicates = max(0, rows - distinct_rows.count()) if distinct_rows.exact else 0
     table = TableReport(
         persons=total,
@@ -260,7 +271,8 @@ def _quality(columns: list[ColumnReport], rows: int, duplicates: int, *, exact: 
     if duplicates:
         found.append(f"duplicate rows: {duplicates:,}")
     if not exact:
-        found.append("duplicate rows were not counted: more than 2,000,000 distinct rows")
+        limit = f"{DUPLICATE_ROWS_MAX:,}"
+        found.append(f"duplicate rows were not counted: more than {limit} distinct rows")
     return found
 
 

@@ -90,10 +90,13 @@ class ResidenceCounter:
         """Count one frame; `persons` holds the person key of each row."""
         if not self._sources:
             return
-        where = frame.select(
-            pl.coalesce(self._read(source) for source in self._sources).alias("where")
-        )
-        rows = where.with_columns(persons.alias("person")).drop_nulls()
+        where = frame.select(self._read(self._sources[0]).alias("where")).to_series()
+        for source in self._sources[1:]:
+            # Weaker evidence is read only for a frame in which stronger evidence has gaps.
+            if not where.has_nulls():
+                break
+            where = where.fill_null(frame.select(self._read(source)).to_series())
+        rows = pl.DataFrame([where, persons.alias("person")]).drop_nulls()
         for (code,), group in rows.group_by("where"):
             name = str(code)
             if name not in self._counters and len(self._counters) >= JURISDICTIONS_MAX:

@@ -256,9 +256,9 @@ class PersonCounter:
         self._rows = 0
         self._without_key = 0
 
-    def feed(self, frame: pl.DataFrame) -> None:
-        """Count the persons of `frame`."""
-        keys = self.keys(frame)
+    def feed(self, frame: pl.DataFrame) -> pl.Series:
+        """Count the persons of `frame`; return one 64-bit hash per row, equal for one person."""
+        keys = self._keys(frame)
         self._all.add(keys.unique().to_numpy())
         for names, counter in self._sets.items():
             filled = frame.select(
@@ -266,9 +266,9 @@ class PersonCounter:
             ).to_series()
             counter.add(keys.filter(filled).unique().to_numpy())
         self._rows += frame.height
+        return keys
 
-    def keys(self, frame: pl.DataFrame) -> pl.Series:
-        """Return one 64-bit hash per row, equal for rows of the same person."""
+    def _keys(self, frame: pl.DataFrame) -> pl.Series:
         start = self._rows
         own = pl.Series(np.arange(start, start + frame.height, dtype=np.uint64)).hash(seed=3)
         if not self._key.columns:

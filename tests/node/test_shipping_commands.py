@@ -98,6 +98,21 @@ def test_plan_prints_ways_and_what_does_not_help(table: Path, facts: Path) -> No
     assert {way["kind"] for way in found["ways"]} >= {"as-is", "without-sensitive", "anonymised"}
 
 
+def test_another_order_of_layers_ranks_as_the_plan_foretold(table: Path, facts: Path) -> None:
+    plan = json.loads(run("plan", table, *ROUTE, "--facts", facts, "--json").output)
+    assert plan["order"] == ["rights", "trade", "sovereignty"]
+    titles = {way["number"]: way["title"] for way in plan["ways"]}
+    assert plan["other_orders"]
+    for order, numbers in plan["other_orders"].items():
+        option = order.replace(" > ", ",")
+        other = run("plan", table, *ROUTE, "--facts", facts, "--order", option, "--json")
+        ranked = [way["title"] for way in json.loads(other.output)["ways"]]
+        assert ranked == [titles[number] for number in numbers]
+        break
+    with pytest.raises(InvalidInput, match="order"):
+        run("plan", table, *ROUTE, "--order", "trade,trade,trade")
+
+
 def test_plan_without_a_way_exits_1(table: Path) -> None:
     route = ["--from", "CN", "--to", "DE", "--fact", "data.class=state_secret"]
     assert run("plan", table, *route).return_value == 1

@@ -109,9 +109,11 @@ def test_us_bulk_data_stays_bulk_when_masked(us_plan: Plan) -> None:
     assert "202.206" in masked.says
     assert "masked or not" in masked.says
     assert [reason.rule for reason in masked.because] == ["US-301"]
-    helps = {item.fact for item in us_plan.helps}
-    assert "us.licence" in helps
-    assert any(name.startswith("us.bulk.") or name.startswith("us.prior") for name in helps)
+    helps = {(item.fact, item.value): item.outcome for item in us_plan.helps}
+    assert helps["us.licence", "general"] == "AUTHORITY_APPROVAL"
+    assert helps["us.transaction", "vendor"] == "RESTRICTED_SECURITY"
+    # Combined with health data, identifiers are bulk above 10,000 (202.205(g)).
+    assert helps["us.bulk.identifiers", "10_000"] == "FREE"
 
 
 def test_what_leaves_the_classes_out_helps_even_there(us_plan: Plan) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import click
 from rich.console import Console
 
+from entrepot.kernel.errors import InvalidInput
 from entrepot.law.library import Library
+from entrepot.law.outcomes import LAYERS
 from entrepot.node.declaring import declared_facts
 from entrepot.node.plans import rendered_plan
 from entrepot.node.progress import reading_bar
@@ -26,17 +28,26 @@ from entrepot.port.risk import K_WANTED
 @click.option(
     "--k", type=click.IntRange(2), default=K_WANTED, show_default=True, help="Smallest group."
 )
+@click.option(
+    "--order",
+    default=",".join(LAYERS),
+    show_default=True,
+    help="Which layer of law comes first in the ranking.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
-def command(file: Path, k: int, as_json: bool, **options: Any) -> int:
+def command(file: Path, k: int, order: str, as_json: bool, **options: Any) -> int:
     """Search the lawful ways for FILE and rank them.
 
     Exit 1 when there is none; the plan then says why, and what would help.
     """
-    order = asked(options)
+    layers = tuple(layer.strip() for layer in order.split(","))
+    if sorted(layers) != sorted(LAYERS):
+        raise InvalidInput("not an order of all layers", value=order, remedy=", ".join(LAYERS))
+    wanted = asked(options)
     library = Library.load()
-    declared = declared_facts(library, order.facts_file, order.facts, order.profile)
-    goods = shipment_of(file, library, order.flow(library), declared)
-    plan, _source = planned(goods, file, k)
+    declared = declared_facts(library, wanted.facts_file, wanted.facts, wanted.profile)
+    goods = shipment_of(file, library, wanted.flow(library), declared)
+    plan, _source = planned(goods, file, k, layers)
     if as_json:
         print_json(plan)
     else:
@@ -44,8 +55,11 @@ def command(file: Path, k: int, as_json: bool, **options: Any) -> int:
     return 0 if plan.ways else 1
 
 
-def planned(goods: Shipment, file: Path, k: int) -> tuple[Plan, TableSource]:
+def planned(
+    goods: Shipment, file: Path, k: int, order: tuple[str, ...] = LAYERS
+) -> tuple[Plan, TableSource]:
     """Make a plan of an inspected file, with a bar where somebody watches."""
     with reading_bar(f"planning {file.name}") as progress:
         source = TableSource(file, progress=progress)
-        return make_plan(goods, source=source, options=Options(k=k, minimum_cell=k)), source
+        options = Options(k=k, minimum_cell=k, order=order)
+        return make_plan(goods, source=source, options=options), source

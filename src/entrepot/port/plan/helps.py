@@ -7,6 +7,7 @@ works jointly, such as a licence that must be relied on and in force.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from entrepot.law.assess import Decision
@@ -20,6 +21,7 @@ from entrepot.port.plan.search import Searcher, milder, settled
 
 HELPS_MAX = 12
 PAIR_FACTS_MAX = 40
+PER_FACT_MAX = 2
 _SOURCES: Final = ("choice", "counter", "finding", "inspection", "declared")
 """In the order of how far they are in the hands of the parties."""
 
@@ -38,26 +40,46 @@ def helps(searcher: Searcher, facts: FactSet, plain: Decision, as_is: Assessment
 
 
 def _singles(searcher: Searcher, facts: FactSet, plain: Decision) -> list[Help]:
-    """Return, per fact, the single change with the mildest answer on some side."""
+    """Return, per fact and outcome, the single change that relieves the strictest side.
+
+    Of several numbers with one outcome the one nearest to what is now: the law's own threshold.
+    """
     found = []
+    known = searcher.bound.prepare(facts)
     for name in searcher.read:
         if not _movable(searcher, name):
             continue
-        best: tuple[int, Help] | None = None
-        for value in domain(searcher.bound, name):
-            if facts[name] == value:
-                continue
+        best: dict[str, Help] = {}
+        for value in _nearest_first(domain(searcher.bound, name), known.get(name)):
             then = searcher.decide(facts, {name: value})
-            if then.outcome == "NEEDS_FACT" or not milder(then, plain):
+            if then.outcome == "NEEDS_FACT" or not _relieves(then, plain):
                 continue
-            rank = sum(strictness(verdict.outcome) for _, _, verdict in then.verdicts)
-            if best is None or rank < best[0]:
-                said = _said(searcher, name, value)
-                help_ = Help(said, name, spell(value), _changed(plain, then), list(then.rules))
-                best = (rank, help_)
-        if best is not None:
-            found.append(best[1])
+            said = _said(searcher, name, value)
+            outcome = _changed(plain, then)
+            best.setdefault(outcome, Help(said, name, spell(value), outcome, list(then.rules)))
+        found += sorted(best.values(), key=lambda item: strictness(item.outcome))[:PER_FACT_MAX]
     return found
+
+
+def _nearest_first(values: Sequence[Scalar], now: Scalar | None) -> list[Scalar]:
+    """Order numbers by their distance from now (unknown counts as 0); leave out what is so now."""
+    others = [value for value in values if value != now]
+    if all(isinstance(v, int) and not isinstance(v, bool) for v in others):
+        start = now if isinstance(now, int) else 0
+        return sorted(others, key=lambda v: abs(v - start) if isinstance(v, int) else 0)
+    return others
+
+
+def _relieves(then: Decision, plain: Decision) -> bool:
+    """Tell whether a side that demanded the strictest outcome demands less, and none more."""
+    if not milder(then, plain):
+        return False
+    now = {(regime, role): v.outcome for regime, role, v in then.verdicts}
+    return any(
+        now.get((regime, role), "NOT_A_TRANSFER") != plain.outcome
+        for regime, role, verdict in plain.verdicts
+        if verdict.outcome == plain.outcome
+    )
 
 
 def _changed(before: Decision, after: Decision) -> str:
@@ -95,7 +117,7 @@ def _best_pair(
         if facts[first] == a or facts[second] == b:
             continue
         then = searcher.decide(facts, {first: a, second: b})
-        if not settled(then) or not milder(then, plain):
+        if not settled(then) or not _relieves(then, plain):
             continue
         what = f"{_said(searcher, first, a)}; {_said(searcher, second, b)}"
         return Help(

@@ -115,7 +115,7 @@ def instrument(stages: Stages) -> None:
     stages.wrap(scanner.ColumnScanner, "finish", "judging columns (headers, words, context)")
     stages.wrap(ResidenceCounter, "feed", "second pass: jurisdictions")
     stages.wrap(PersonCounter, "feed", "second pass: persons per class")
-    stages.wrap(PersonCounter, "keys", "second pass: person keys")
+    stages.wrap(PersonCounter, "_keys", "second pass: person keys")
     stages.wrap(RiskMeter, "feed", "second pass: risk classes")
     stages.wrap(RiskMeter, "report", "second pass: risk report")
     stages.wrap(inspection, "_count", "second pass: duplicate rows")

@@ -94,9 +94,9 @@ def benches(large_gb: float) -> list[Bench]:
             "answers that differ from the reference in plain Python, and for the real law, where "
             "the two back ends disagree.",
             "A decision here holds no due days, no questions and nothing about what would change "
-            "it (`assess` and `explain` cost more). Cedar answers permit or forbid only; no peer gives "
-            "reasons in these calls, knows unknown facts or dated law. Facts are typed values in "
-            "memory: reading them from YAML is not counted, for nobody.",
+            "it (`assess` and `explain` cost more). Cedar answers permit or forbid only; no peer "
+            "gives reasons in these calls, knows unknown facts or dated law. Facts are typed "
+            "values in memory: reading them from YAML is not counted, for nobody.",
         ),
         Bench(
             "log",
@@ -376,7 +376,8 @@ def main() -> int:
             limit_s = RUN_TIMEOUT_LARGE_S if asked.large > 1 else RUN_TIMEOUT_S
             results.append(measure(bench, limit_s))
     except KeyboardInterrupt:
-        show(results, missing)
+        if results:
+            show(results, missing)
         print("stopped; docs/benchmarks.md is as it was", file=sys.stderr)
         return 130
     RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")

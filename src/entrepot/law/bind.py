@@ -3,8 +3,10 @@ what."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from entrepot.law import ir
@@ -18,16 +20,37 @@ if TYPE_CHECKING:
     from entrepot.law.library import Library
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Option:
-    """One role in which a regime may be engaged; `test` is None when it certainly is."""
+    """One role in which a regime may be engaged; `test` is None when it certainly is.
 
-    role: str
-    node: ir.Node
-    test: Test | None
-    track: Track | None
-    reason: str
-    """Why there is no track: no rule in force on the day, or no rule for the role at all."""
+    Its rules are bound when first asked for: most flows never engage the laws that follow a party.
+    """
+
+    __slots__ = ("_bind", "_bound", "node", "role", "test")
+
+    def __init__(
+        self, role: str, node: ir.Node, bind: Callable[[], tuple[Track | None, str]]
+    ) -> None:
+        """Hold the bound condition of engagement and a function that binds the rules."""
+        self.role = role
+        self.node = node
+        self.test: Test | None = None if node == ir.TRUE else compile_test(node)
+        self._bind = bind
+        self._bound: tuple[Track | None, str] | None = None
+
+    @property
+    def track(self) -> Track | None:
+        """The rules of the role, or None when none is in force on the day."""
+        if self._bound is None:
+            self._bound = self._bind()
+        return self._bound[0]
+
+    @property
+    def reason(self) -> str:
+        """Why there is no track."""
+        if self._bound is None:
+            self._bound = self._bind()
+        return self._bound[1]
 
     def engages(self, facts: Facts) -> bool:
         """Say whether the regime speaks in this role; export and import look at the flow, so an
@@ -65,15 +88,20 @@ class BoundContent:
     facts_read: frozenset[str] = frozenset()
     """Every fact that some condition or derivation reads."""
 
-    def nodes(self) -> list[ir.Node]:
-        """Return every bound condition: of engagement, rules, duties and derivations."""
+    def nodes(self, facts: Facts | None = None) -> list[ir.Node]:
+        """Return the conditions of everything that `facts` engage, of all roles without `facts`."""
         found: list[ir.Node] = [rule[2] for d in self.derivations for rule in d.rules]
         for regime in self.regimes:
-            for option in regime.options:
-                found.append(option.node)
-                if option.track is not None:
-                    found += [rule.node for rule in option.track.rules]
-                    found += [node for d in option.track.all_duties for node in d.nodes]
+            found += [option.node for option in regime.options]
+            live = regime.options
+            if facts is not None:
+                live = tuple(option for option in live if option.engages(facts))[:1]
+            for option in live:
+                if option.track is None:
+                    continue
+                found += [rule.node for rule in option.track.rules]
+                found += [rule.closed_node for rule in option.track.rules]
+                found += [node for d in option.track.all_duties for node in d.nodes]
         return found
 
 
@@ -85,8 +113,7 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
         for regime in library.content.regimes.values()
         if (bound := binder.regime(regime)) is not None
     )
-    nodes = BoundContent(regimes, (), reads_day=False).nodes()
-    read = {fact for node in nodes for fact in ir.facts_of(node)}
+    read = {fact for bound in regimes for fact in library.facts_read(bound.regime.id)}
     derivations = binder.derivations(read)
     for item in derivations:
         for _, _, condition, value in item.rules:
@@ -130,12 +157,8 @@ class _Binder:
             bound = self.node(node)
             if bound == ir.FALSE:
                 continue
-            track, reason = self.track(regime, role)
-            sure = bound == ir.TRUE
-            options.append(
-                Option(role, bound, None if sure else compile_test(bound), track, reason)
-            )
-            if sure:
+            options.append(Option(role, bound, partial(self.track, regime, role)))
+            if bound == ir.TRUE:
                 break
         return BoundRegime(regime, tuple(options)) if options else None
 

@@ -6,7 +6,7 @@ between the thresholds that conditions compare it with) and the verdicts are com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,16 +31,20 @@ def possible_answers(spec: FactSpec) -> list[str]:
     return list(spec.values)
 
 
-def domain(bound: BoundLaw, name: str) -> Sequence[Scalar]:
-    """Return values of fact `name` that conditions can tell apart, at most `ANSWERS_MAX`."""
+def domain(bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | None = None) -> Sequence[Scalar]:
+    """Return values of fact `name` that the bound conditions can tell apart, at most `ANSWERS_MAX`.
+
+    `nodes` narrows it to those conditions.
+    """
     spec = bound.library.vocabulary[name]
+    nodes = bound.content.nodes() if nodes is None else nodes
     if spec.type == "bool":
         return [True, False]
     if spec.type == "enum":
         return list(spec.values)[:ANSWERS_MAX]
     if spec.type == "set":
         return [frozenset(), *(frozenset({member}) for member in spec.values)][:ANSWERS_MAX]
-    points = _points(bound, name)
+    points = _points(spec.name, nodes)
     if spec.type in ("int", "number"):
         numbers = sorted({p for p in points if isinstance(p, (int, float))})
         found: set[float] = {0}
@@ -58,9 +62,9 @@ def domain(bound: BoundLaw, name: str) -> Sequence[Scalar]:
     return list(words)[:ANSWERS_MAX]
 
 
-def _points(bound: BoundLaw, name: str) -> set[Scalar]:
+def _points(name: str, nodes: Iterable[ir.Node]) -> set[Scalar]:
     points: set[Scalar] = set()
-    for node in bound.content.nodes():
+    for node in nodes:
         for part in ir.walk(node):
             match part:
                 case ir.Compare(_, left, right) if name in (
@@ -95,8 +99,9 @@ def rank_missing(
     waiting = [(track, _open(v)) for track, v in tracks if v.outcome == "NEEDS_FACT"]
     total = sum(count for _, count in waiting)
     ranked = []
+    nodes = bound.content.nodes(values) if names else []
     for name in names:
-        answers = domain(bound, name)
+        answers = domain(bound, name, nodes)
         removed = 0.0
         for answer in answers:
             tried = bound.prepare({**values, name: answer})
@@ -120,12 +125,13 @@ def what_would_change(bound: BoundLaw, facts: FactSet) -> list[Change]:
     """
     now = bound.decide(facts)
     given = facts.on(bound.flow.as_of)
+    nodes = bound.content.nodes(bound.prepare(facts))
     found: dict[tuple[str, str], Change] = {}
     for name in now.facts:
         spec = bound.library.vocabulary[name]
         if spec.source == "flow":
             continue
-        for value in domain(bound, name):
+        for value in domain(bound, name, nodes):
             if now.facts[name] == value:
                 continue
             then = bound.decide({**given, name: value})

@@ -60,6 +60,7 @@ class Library:
         self.root = root
         self._days, self._known_days = _boundaries(content, self.jurisdictions)
         self._bindings: dict[tuple[str, str, int, int], BoundContent] = {}
+        self._facts_read: dict[str, frozenset[str]] = {}
 
     @classmethod
     def load(cls, root: Path | str | None = None) -> Library:
@@ -151,6 +152,16 @@ class Library:
     def regime(self, name: str) -> Regime:
         """Return a regime by id. Raises `InvalidInput` with the known ids."""
         return check_regime_ids(self.content, name)
+
+    def facts_read(self, regime: str) -> frozenset[str]:
+        """Return the facts that a regime reads on any day, directly or through a list.
+
+        Raises `InvalidInput` for an unknown regime.
+        """
+        found = self._facts_read.get(regime)
+        if found is None:
+            found = self._facts_read[regime] = _facts_read(self.content, self.regime(regime))
+        return found
 
     def reference(self, book_id: str) -> RulebookRef:
         """Return id, title and hash of a rulebook."""
@@ -248,6 +259,17 @@ def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, Inv
     faults = {**faults, **{file: fault for file, fault in unsound.items() if file not in faults}}
     contradictions = read_contradictions(folder, vocabulary)
     return Library(vocabulary, content, derivations, contradictions, folder), faults
+
+
+def _facts_read(content: Content, regime: Regime) -> frozenset[str]:
+    nodes: list[ir.Node] = [node for _, node in regime.engages]
+    duties = [*regime.duties, *(duty for rule in regime.rules for duty in rule.duties)]
+    nodes += [rule.condition for rule in regime.rules]
+    nodes += [node for duty in duties for node in (duty.when, duty.done, duty.fails)]
+    lists = {part.id for node in nodes for part in ir.walk(node) if isinstance(part, ir.Listed)}
+    nodes += [entry.condition for name in lists for entry in content.lists[name].entries]
+    days = {duty.due.fact for duty in duties if duty.due.fact}
+    return frozenset(fact for node in nodes for fact in ir.facts_of(node)) | days
 
 
 def _boundaries(content: Content, jurisdictions: Jurisdictions) -> tuple[list[date], list[date]]:

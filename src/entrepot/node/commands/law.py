@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from entrepot.kernel.errors import Error, InvalidInput, InvalidLaw
-from entrepot.law import ir
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
 from entrepot.law.coverage import Coverage, measure_coverage
 from entrepot.law.library import Library, read_library
@@ -307,7 +306,9 @@ def _condition(text: str | bool) -> str:
 def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
     """List the facts: name, type, values, source, question."""
     library, faults = read_library(laws)
-    specs = list(library.vocabulary) if regime is None else _facts_of(library, regime)
+    specs = list(library.vocabulary)
+    if regime is not None:
+        specs = [spec for spec in specs if spec.name in library.facts_read(regime)]
     if as_json:
         print_json(specs)
         return
@@ -325,21 +326,6 @@ def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
     console.print(f"{len(specs)} facts; `entrepot law show FACT` says more")
     for fault in faults.values():
         click.echo(f"error: {fault}", err=True)
-
-
-def _facts_of(library: Library, name: str) -> list[FactSpec]:
-    """Return the facts that a regime reads, directly or through a list."""
-    regime = library.regime(name)
-    nodes: list[ir.Node] = [node for _, node in regime.engages]
-    duties = [*regime.duties, *(duty for rule in regime.rules for duty in rule.duties)]
-    nodes += [rule.condition for rule in regime.rules]
-    nodes += [node for duty in duties for node in (duty.when, duty.done, duty.fails)]
-    for node in list(nodes):
-        for part in ir.walk(node):
-            if isinstance(part, ir.Listed):
-                nodes += [entry.condition for entry in library.content.lists[part.id].entries]
-    read = {fact for node in nodes for fact in ir.facts_of(node)}
-    return [spec for spec in library.vocabulary if spec.name in read]
 
 
 def print_fact(spec: FactSpec) -> None:

@@ -222,7 +222,8 @@ def test_contradictory_facts_are_refused(table: Path) -> None:
 
 
 def test_the_search_finds_every_change_between_two_numbers(goods: Shipment) -> None:
-    searcher = Searcher(goods.library.bind(goods.flow))
+    facts = goods.library.facts(goods.facts_in(AS_IS))
+    searcher = Searcher(goods.library.bind(goods.flow), facts)
     lean = without_sensitive(goods, ["cn-transfer"])
     assert lean is not None
 

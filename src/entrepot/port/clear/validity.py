@@ -113,11 +113,12 @@ def _volume(bound: BoundLaw, factset: FactSet) -> Iterator[Trigger]:
     """Yield, per count that the decision reads, the first higher number with a stricter answer."""
     now = bound.decide(factset)
     values = factset.on(bound.flow.as_of)
+    nodes = bound.content.nodes(bound.prepare(factset))
     for name, value in now.facts.items():
         spec = bound.library.vocabulary[name]
         if spec.type != "int" or not spec.unit or not isinstance(value, int):
             continue
-        for number in domain(bound, name):
+        for number in domain(bound, name, nodes):
             if not isinstance(number, int) or number <= value:
                 continue
             then = bound.decide({**values, name: number})

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from entrepot.law.assess import Decision
-from entrepot.law.explain import domain
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment, Scalar
 from entrepot.law.outcomes import strictness
@@ -50,7 +49,7 @@ def _singles(searcher: Searcher, facts: FactSet, plain: Decision) -> list[Help]:
         if not _movable(searcher, name):
             continue
         best: dict[str, Help] = {}
-        for value in _nearest_first(domain(searcher.bound, name), known.get(name)):
+        for value in _nearest_first(searcher.domain(name), known.get(name)):
             then = searcher.decide(facts, {name: value})
             if then.outcome == "NEEDS_FACT" or not _relieves(then, plain):
                 continue
@@ -113,7 +112,7 @@ def _pairs(searcher: Searcher, facts: FactSet, plain: Decision, alone: set[str])
 def _best_pair(
     searcher: Searcher, facts: FactSet, plain: Decision, first: str, second: str
 ) -> Help | None:
-    for a, b in itertools.product(domain(searcher.bound, first), domain(searcher.bound, second)):
+    for a, b in itertools.product(searcher.domain(first), searcher.domain(second)):
         if facts[first] == a or facts[second] == b:
             continue
         then = searcher.decide(facts, {first: a, second: b})

@@ -83,9 +83,9 @@ class _Planner:
     ) -> None:
         self.goods, self.source, self.options, self.on_step = goods, source, options, on_step
         self.bound: BoundLaw = goods.library.bind(goods.flow)
-        self.searcher = Searcher(self.bound)
         self.key: TokenKey = ephemeral_key()
         self.facts = self.facts_in(AS_IS)
+        self.searcher = Searcher(self.bound, self.facts)
         self.plain = self.searcher.decide(self.facts)
 
     def facts_in(self, state: DataState) -> FactSet:

@@ -9,7 +9,7 @@ changes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -70,13 +70,15 @@ def milder(after: Decision, before: Decision) -> bool:
 class Searcher:
     """Asks one bound law about one shipment in many variations."""
 
-    def __init__(self, bound: BoundLaw) -> None:
-        """Collect the levers that the bound law reads at all."""
+    def __init__(self, bound: BoundLaw, facts: FactSet) -> None:
+        """Collect the levers that the law reads which the shipment as it is engages."""
         self.bound = bound
+        self.nodes = bound.content.nodes(bound.prepare(facts))
+        self._domains: dict[str, Sequence[Scalar]] = {}
         vocabulary = bound.library.vocabulary
         names = {
             name
-            for node in bound.content.nodes()
+            for node in self.nodes
             for part in ir.walk(node)
             if isinstance(part, ir.Fact)
             for name in (part.name,)
@@ -84,6 +86,12 @@ class Searcher:
         self.read = sorted(names)
         self.choices = [name for name in self.read if vocabulary[name].source == "choice"]
         self.findings = [name for name in self.read if vocabulary[name].source == "finding"]
+
+    def domain(self, name: str) -> Sequence[Scalar]:
+        """Return the values of a fact that conditions can tell apart."""
+        if name not in self._domains:
+            self._domains[name] = domain(self.bound, name, self.nodes)
+        return self._domains[name]
 
     def decide(self, facts: FactSet, changes: Mapping[str, Scalar] | None = None) -> Decision:
         """Decide `facts` with `changes` made."""
@@ -126,7 +134,7 @@ class Searcher:
             if name == "anonymity.confirmed":
                 continue  # only a state that measured its risk may suppose it
             unchosen = vocabulary[name].unchosen
-            for value in domain(self.bound, name):
+            for value in self.domain(name):
                 if value != unchosen:
                     yield name, value
 
@@ -152,7 +160,7 @@ class Searcher:
     def _numbers(self, persons: int) -> set[int]:
         """Return whole numbers that conditions compare facts with, and their neighbours."""
         points: set[int] = set()
-        for node in self.bound.content.nodes():
+        for node in self.nodes:
             for part in ir.walk(node):
                 if isinstance(part, ir.Const) and isinstance(part.value, int):
                     points |= {part.value - 1, part.value, part.value + 1}

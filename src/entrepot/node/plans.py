@@ -13,7 +13,7 @@ from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.words import title_of
 
 REMAINING_MAX = 8
-HELPS_MAX = 8
+HELPS_MAX = 12
 
 
 def rendered_plan(plan: Plan, library: Library) -> RenderableType:

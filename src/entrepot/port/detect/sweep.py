@@ -9,6 +9,7 @@ the last row of a column judged empty of them is still seen.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from entrepot.port.detect import prose
 from entrepot.port.detect.catalog import BY_NAME, CATALOG, STRAY, STRONG
+from entrepot.port.detect.matrix import Mask
 from entrepot.port.detect.shapes import (
     Detector,
     Match,
@@ -30,6 +32,7 @@ from entrepot.port.model import Category
 PLAN_SAMPLE = 112
 """Sampled values on which every detector is tried."""
 _PLAN_MAX = 8
+_SLICE_ROWS = 20_000
 _STRAY = ascii_classes(STRAY)
 
 
@@ -70,6 +73,14 @@ def trimmed(values: pl.Series) -> pl.Series:
     return values
 
 
+def checked(check: Callable[[pl.Series], Mask], values: pl.Series) -> Mask:
+    """Return `check(values)`, slice by slice, so that its matrices stay in the processor's cache."""
+    if len(values) <= _SLICE_ROWS:
+        return check(values)
+    starts = range(0, len(values), _SLICE_ROWS)
+    return np.concatenate([check(values.slice(start, _SLICE_ROWS)) for start in starts])
+
+
 class Sweep:
     """Running counts of shapes over all cells of one column."""
 
@@ -100,7 +111,7 @@ class Sweep:
             chosen = values if mask.all() else values.filter(shape)
             passed = mask.copy()
             if detector.check is not None:
-                passed[mask] = detector.check(trimmed(chosen))
+                passed[mask] = checked(detector.check, trimmed(chosen))
             rest &= ~mask
             self._count(detector.name, mask, passed, counts)
         self._strays(values, rest, counts)

@@ -46,10 +46,10 @@ def validate_cn_resident_id(values: Values) -> Mask:
     """Return which are 18-digit resident ids: province, birth date, ISO 7064 mod 11-2 digit."""
     text = compact(as_series(values))
     raw, fits = matrix(text, 18)
-    digits = raw.astype(np.int32) - 48
-    body = digits[:, :17]
-    fits &= ((body >= 0) & (body <= 9)).all(axis=1)
-    body = np.where(fits[:, None], body, 0)
+    body = raw[:, :17] - np.uint8(48)
+    if body.size and body.max() > 9:
+        fits &= (body <= 9).all(axis=1)
+        body[~fits] = 0
     check = _CN_CHECK[checksums.weighted(body, _CN_WEIGHTS) % 11]
     province = np.isin(checksums.number(body[:, :2]), CN_PROVINCES)
     good: Mask = fits & (raw[:, 17] == check) & province & _ymd(body, 6)

@@ -51,14 +51,15 @@ def validate_iban(values: Values) -> Mask:
     result = np.zeros(len(text), np.bool_)
     country = text.str.slice(0, 2)
     shape = text.str.contains(r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")
+    lengths = text.str.len_bytes()
     for code in country.filter(shape).unique().to_list():
         length = IBAN_LENGTHS.get(code)
         if length is None:
             continue
-        rows = (shape & (country == code) & (text.str.len_bytes() == length)).to_numpy()
+        rows = (shape & (country == code) & (lengths == length)).to_numpy()
         if not rows.any():
             continue
-        raw, _ = matrix(text.filter(pl.Series(rows)), length)
+        raw, _ = matrix(text if rows.all() else text.filter(pl.Series(rows)), length)
         result[rows] = checksums.mod_97(alnum_values(np.roll(raw, -4, axis=1))) == 1
     return result
 

@@ -219,6 +219,36 @@ def test_changes_name_what_would_decide_otherwise(toy: Library) -> None:
     assert outcomes[("recipient.listed", "true")] == "ADEQUACY_LISTED"
     assert outcomes[("data.anonymous", "true")] == "FREE"
     assert all(change.milder for change in found.changes if change.outcome != "CONFLICT")
+    said = {change.fact: change.what for change in found.changes}
+    assert said["data.anonymous"] == "Yes: Nobody can be identified"
+    # Nothing was in force on the eve of the first day, so a person would have to decide.
+    assert outcomes[("flow.as_of", "2019-12-31")] == "NEEDS_HUMAN"
+
+
+def test_changes_of_numbers_and_days_are_the_nearest(toy: Library) -> None:
+    bound = toy.bind(toy.flow("US", "CN", date(2024, 6, 1)))
+    sale = {
+        **BASE,
+        "deal.kind": "vendor",
+        "recipient.covered": True,
+        "exemption.found": False,
+        "controls.met": True,
+        "recipient.listed": True,
+        "data.hr": False,
+    }
+    found = bound.explain({**sale, "persons.total": 450_000})
+    assert found.outcome == "RESTRICTED_SECURITY"
+    number = next(change for change in found.changes if change.fact == "persons.total")
+    assert number.what == "Persons in twelve months: at most 10,000 persons"
+    assert (number.value, number.outcome, number.rules) == ("10_000", "ADEQUACY_LISTED", ["T-4"])
+    few = bound.explain({**sale, "persons.total": 5_000})
+    day = next(change for change in few.changes if change.value == "2025-01-01")
+    assert (few.outcome, day.outcome, day.milder) == (
+        "ADEQUACY_LISTED",
+        "RESTRICTED_SECURITY",
+        False,
+    )
+    assert day.what == "The law as it will stand on 2025-01-01"
 
 
 def test_an_assessment_serialises(toy: Library) -> None:

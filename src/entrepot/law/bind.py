@@ -3,8 +3,8 @@ what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from entrepot.law.binding import Day, bind_condition, bind_value
 from entrepot.law.compiled import Duty, Regime, Rule
 from entrepot.law.judge import BoundDuty, BoundRule, Track, bind_rule
 from entrepot.law.kleene import Facts, Read, Test, compile_read, compile_test
-from entrepot.law.model import Flow
+from entrepot.law.model import Flow, Scalar
 
 if TYPE_CHECKING:
     from entrepot.law.library import Library
@@ -87,6 +87,8 @@ class BoundContent:
     """Whether some condition reads `flow.as_of`."""
     facts_read: frozenset[str] = frozenset()
     """Every fact that some condition or derivation reads."""
+    domains: dict[str, Sequence[Scalar]] = field(default_factory=dict)
+    """Values of a fact that conditions tell apart, kept by `entrepot.law.explain.domain`."""
 
     def nodes(self, facts: Facts | None = None) -> list[ir.Node]:
         """Return the conditions of everything that `facts` engage, of all roles without `facts`."""

@@ -19,9 +19,11 @@ from entrepot.law.outcomes import OUTCOME_RANK
 from entrepot.law.vocabulary import FactSpec, spell
 
 if TYPE_CHECKING:
-    from entrepot.law.assess import BoundLaw
+    from entrepot.law.assess import BoundLaw, Decision
 
 ANSWERS_MAX = 40
+DAYS_TRIED_MAX = 12
+"""How many turning days before and after are tried for another answer."""
 
 
 def possible_answers(spec: FactSpec) -> list[str]:
@@ -36,15 +38,23 @@ def domain(bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | None = None) -
 
     `nodes` narrows it to those conditions.
     """
+    if nodes is None:
+        kept = bound.content.domains
+        if name not in kept:
+            kept[name] = domain(bound, name, bound.content.nodes())
+        return kept[name]
     spec = bound.library.vocabulary[name]
-    nodes = bound.content.nodes() if nodes is None else nodes
     if spec.type == "bool":
         return [True, False]
     if spec.type == "enum":
         return list(spec.values)[:ANSWERS_MAX]
     if spec.type == "set":
         return [frozenset(), *(frozenset({member}) for member in spec.values)][:ANSWERS_MAX]
-    points = _points(spec.name, nodes)
+    points = _points(name, nodes)
+    for item in bound.content.derivations:
+        # A sum is compared with the same thresholds as what it adds up.
+        if any(name in ir.facts_of(rule[3]) for rule in item.rules):
+            points |= _points(item.name, nodes)
     if spec.type in ("int", "number"):
         numbers = sorted({p for p in points if isinstance(p, (int, float))})
         found: set[float] = {0}
@@ -120,32 +130,113 @@ def _open(verdict: Verdict) -> int:
 def what_would_change(bound: BoundLaw, facts: FactSet) -> list[Change]:
     """Return single changes that would change the joined outcome, milder ones first.
 
-    Tries every fact that was read over its domain. One change per fact and outcome: the first value
-    of the domain that leads there.
+    Tries every fact that was read over its domain, nearest values first (for a derived fact those
+    it
+    was derived from), and the nearest days before and after on which the law answers otherwise. One
+    change for each fact and outcome.
     """
     now = bound.decide(facts)
     given = facts.on(bound.flow.as_of)
-    nodes = bound.content.nodes(bound.prepare(facts))
+    prepared = bound.prepare(facts)
+    nodes = bound.content.nodes(prepared)
     found: dict[tuple[str, str], Change] = {}
-    for name in now.facts:
+    for name in _levers(bound, now, given):
         spec = bound.library.vocabulary[name]
-        if spec.source == "flow":
-            continue
-        for value in domain(bound, name, nodes):
-            if now.facts[name] == value:
-                continue
+        current = prepared.get(name)
+        for value in _nearest_first(domain(bound, name, nodes), current):
             then = bound.decide({**given, name: value})
-            if then.outcome == now.outcome or then.outcome == "NEEDS_FACT":
+            if then.outcome in (now.outcome, "NEEDS_FACT"):
                 continue
-            found.setdefault(
-                (name, then.outcome),
+            change = Change(
+                what=_sentence(spec, value, current),
+                fact=name,
+                value=spell(value),
+                outcome=then.outcome,
+                milder=OUTCOME_RANK[then.outcome] < OUTCOME_RANK[now.outcome],
+                rules=list(then.rules),
+            )
+            found.setdefault((name, then.outcome), change)
+    changes = [*found.values(), *_other_days(bound, facts, now)]
+    return sorted(changes, key=lambda c: (not c.milder, OUTCOME_RANK[c.outcome], c.fact))
+
+
+def _levers(bound: BoundLaw, now: Decision, given: Facts) -> list[str]:
+    """Return the facts read, with those that derived ones come from in their place."""
+    sources = {
+        item.name: [f for rule in item.rules for part in rule[2:] for f in ir.facts_of(part)]
+        for item in bound.content.derivations
+    }
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    left = list(reversed(now.facts))
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in sources and name not in given:
+            left.extend(reversed(sources[name]))
+        if bound.library.vocabulary[name].source != "flow":
+            found[name] = None
+    return list(found)
+
+
+def _nearest_first(values: Sequence[Scalar], now: Scalar | None) -> list[Scalar]:
+    """Return `values` without `now`, for numbers and days the nearest to it first."""
+    others = [value for value in values if value != now]
+    if isinstance(now, bool) or not isinstance(now, (int, float, date)):
+        return others
+    return sorted(others, key=lambda value: abs(_position(value) - _position(now)))
+
+
+def _position(value: Scalar) -> float:
+    """Return where a number or day lies on its line."""
+    if isinstance(value, date):
+        return value.toordinal()
+    return value if isinstance(value, (int, float)) else 0.0
+
+
+def _sentence(spec: FactSpec, value: Scalar, now: Scalar | None) -> str:
+    """Say a change in words: what the fact is about and what it would be."""
+    about = spec.about.rstrip(".")
+    if spec.type == "bool":
+        return f"{'Yes' if value else 'No'}: {about}"
+    if spec.type == "enum" and isinstance(value, str):
+        return f"{about}: {spec.values[value]}"
+    bound = ""
+    if isinstance(value, (int, float)) and isinstance(now, (int, float)):
+        bound = "at most " if value < now else "at least "
+        unit = f" {spec.unit}" if spec.unit else ""
+        return f"{about}: {bound}{value:,}{unit}"
+    return f"{about}: {spell(value)}"
+
+
+def _other_days(bound: BoundLaw, facts: FactSet, now: Decision) -> list[Change]:
+    """Return the nearest earlier and later day on which the law answers otherwise."""
+    library, flow = bound.library, bound.flow
+    days = library.turning_days([regime for regime, _, _ in now.verdicts])
+    later = [day for day in days if day > flow.as_of][:DAYS_TRIED_MAX]
+    earlier = [day - timedelta(days=1) for day in days if day <= flow.as_of][-DAYS_TRIED_MAX:]
+    changes = []
+    for side in (earlier[::-1], later):
+        for day in side:
+            known_at = max(flow.known_at, day)
+            then = library.bind(library.flow(flow.origin, flow.destination, day, known_at)).decide(
+                facts
+            )
+            if then.outcome == now.outcome:
+                continue
+            changes.append(
                 Change(
-                    what=f"{spec.about.rstrip('.')}: {spell(value)}",
-                    fact=name,
-                    value=spell(value),
+                    what=f"The law as it stood on {day}"
+                    if day < flow.as_of
+                    else f"The law as it will stand on {day}",
+                    fact="flow.as_of",
+                    value=str(day),
                     outcome=then.outcome,
                     milder=OUTCOME_RANK[then.outcome] < OUTCOME_RANK[now.outcome],
                     rules=list(then.rules),
-                ),
+                )
             )
-    return sorted(found.values(), key=lambda c: (not c.milder, OUTCOME_RANK[c.outcome], c.fact))
+            break
+    return changes

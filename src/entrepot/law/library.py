@@ -7,7 +7,7 @@ Loading reads files and never executes them. `Library.load` refuses a folder wit
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from functools import cached_property
@@ -152,6 +152,14 @@ class Library:
     def regime(self, name: str) -> Regime:
         """Return a regime by id. Raises `InvalidInput` with the known ids."""
         return check_regime_ids(self.content, name)
+
+    def turning_days(self, regimes: Iterable[str]) -> list[date]:
+        """Return the days on which a rule, value or entry of `regimes` begins or ends, in order."""
+        wanted = set(regimes)
+        books = {
+            name: book for name, book in self.content.books.items() if book.front.regime in wanted
+        }
+        return _boundaries(Content(books=books), self.jurisdictions)[0]
 
     def facts_read(self, regime: str) -> frozenset[str]:
         """Return the facts that a regime reads on any day, directly or through a list.

@@ -336,7 +336,7 @@ def prose_lanes(profile: Profile) -> list[Lane]:
 
 
 _LOGIN = re.compile(r"^[a-z][a-z0-9._-]{2,24}$")
-_SECRET = re.compile(r"^(?=.*[A-Za-z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=?~])\S{6,40}$")
+_SECRET = re.compile(r"^(?=.*[A-Za-z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=?~])(?!.*@[\w-]+\.)\S{6,40}$")
 
 
 def login_lanes(profile: Profile) -> list[Lane]:

@@ -62,8 +62,8 @@ def _without_fixed_separators(values: pl.Series) -> pl.Series | None:
 def _from_bytes(raw: Bytes) -> pl.Series:
     """Return the rows of an ASCII byte matrix as text."""
     rows, width = raw.shape
-    offsets = pa.py_buffer(np.arange(0, (rows + 1) * width, width, dtype=np.int64))
-    text = pa.py_buffer(np.ascontiguousarray(raw))
+    offsets = pa.py_buffer(np.arange(0, (rows + 1) * width, width, dtype=np.int64).data)
+    text = pa.py_buffer(np.ascontiguousarray(raw).reshape(-1).data)
     array = pa.LargeStringArray.from_buffers(rows, offsets, text)
     return pl.Series("v", array)
 

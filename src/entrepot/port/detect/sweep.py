@@ -74,7 +74,7 @@ def trimmed(values: pl.Series) -> pl.Series:
 
 
 def checked(check: Callable[[pl.Series], Mask], values: pl.Series) -> Mask:
-    """Return `check(values)`, slice by slice, so that its matrices stay in the processor's cache."""
+    """Return `check(values)`, slice by slice, so that its matrices stay in the cache."""
     if len(values) <= _SLICE_ROWS:
         return check(values)
     starts = range(0, len(values), _SLICE_ROWS)

@@ -71,6 +71,17 @@ def test_assess_json_is_the_whole_assessment(table: Path, facts: Path) -> None:
     assert found["changes"] and found["law"]
 
 
+def test_one_facts_file_serves_every_command(table: Path, tmp_path: Path) -> None:
+    """A finding on what will be sent does not contradict a table that still names persons."""
+    path = tmp_path / "all.yaml"
+    finding = "{value: true, by: A. Counsel, reasons: measured, on: 2026-11-20}"
+    path.write_text(f"{FACTS}{MET}anonymity.confirmed: {finding}\n")
+    found = json.loads(run("assess", table, *ROUTE, "--facts", path, "--json").output)
+    assert found["outcome"] == "CONTRACT_FILING|CERTIFICATION"
+    plan = json.loads(run("plan", table, *ROUTE, "--facts", path, "--json").output)
+    assert next(w for w in plan["ways"] if w["kind"] == "anonymised")["status"] == "open"
+
+
 def test_assess_without_a_file_takes_declarations() -> None:
     declared = ["--fact", "persons.total=5000", "--fact", "data.sensitive=false"]
     more = ["--fact", "cn.year.prior_persons=0", "--fact", "transfer.purpose=analytics"]

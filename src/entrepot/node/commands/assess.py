@@ -12,9 +12,10 @@ from rich.console import Console
 from entrepot.law.library import Library
 from entrepot.law.model import Missing
 from entrepot.node.answers import rendered
-from entrepot.node.declaring import ask, declared_facts, is_asking, questions
-from entrepot.node.shipping import asked, inspected, print_json, shipping_options
-from entrepot.port.facts import inspected_facts
+from entrepot.node.declaring import ask as ask_for_facts
+from entrepot.node.declaring import declared_facts, is_asking, questions
+from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
+from entrepot.port.plan.reductions import AS_IS
 
 
 @click.command("assess")
@@ -32,25 +33,21 @@ def command(file: Path | None, ask: bool | None, as_json: bool, **options: Any) 
     library = Library.load()
     declared = declared_facts(library, order.facts_file, order.facts, order.profile)
     flow = order.flow(library)
-    found = (
-        inspected_facts(inspected(file, library, flow), library, flow) if file is not None else {}
-    )
+    known: dict[str, object] = dict(declared)
+    if file is not None:
+        known = shipment_of(file, library, flow, declared).facts_in(AS_IS)
     bound = library.bind(flow)
 
     def pending(known: Mapping[str, object]) -> list[Missing]:
         facts = library.facts(known)
         return questions(bound, bound.assess(facts), facts)
 
-    known: dict[str, object] = {**found, **declared}
     console = Console(highlight=False)
     if (is_asking() if ask is None else ask) and not as_json:
-        known = _asked(console, library, known, pending)
+        known = ask_for_facts(console, library, known, pending)
     facts = library.facts(known)
     assessment = bound.explain(facts)
     if as_json:
         print_json(assessment)
         return
     console.print(rendered(assessment, library, questions(bound, assessment, facts)))
-
-
-_asked = ask

@@ -101,7 +101,7 @@ class Builder:
             if doubts:
                 doubt = add(any_of(doubts))
                 contested, true = add(true & doubt), add(true & ~doubt)
-        code = self.codes.setdefault(rule.rule.id, len(self.codes) + 1)
+        code = self.codes.setdefault(rule.rule.id, len(self.codes))
         memo[rule] = _State(rule, code, true, unknown, contested, closed)
         return memo[rule]
 
@@ -109,7 +109,7 @@ class Builder:
 
     def regime(self, regime: BoundRegime) -> _Side:
         """Return the expressions of a regime over the roles it may take."""
-        side = _Side(_rank(-1), _rank(-1), _code(0), NO, NO, NO)
+        side = _Side(_rank(-1), _rank(-1), _code(None), NO, NO, NO)
         for option in reversed(regime.options):
             if option.test is not None and self.reader.columns.isdisjoint(ir.facts_of(option.node)):
                 # Nothing that could engage it is known in any row.
@@ -132,7 +132,7 @@ class Builder:
     def option(self, option: Option) -> _Side:
         """Return the expressions of one role."""
         if option.track is None:
-            return _Side(_rank(-1), _rank(-1), _code(0), NO, NO, NO)
+            return _Side(_rank(-1), _rank(-1), _code(None), NO, NO, NO)
         exports = YES if option.role == "export" else NO
         return self.track(option.track, exports)
 
@@ -154,7 +154,7 @@ class Builder:
             key=lambda pair: -pair[0].rule.rank,
         )
         decided = add(_first([(s.hit, s.rule.rank) for s in ordered], default))
-        code = add(_first_code([(s.hit, s.code) for s in ordered], 0))
+        code = add(_first_code([(s.hit, s.code) for s in ordered]))
         any_hit = add(any_of([s.hit for s in ordered]))
         doubts = [
             (add(e & r), s.rule.rank)
@@ -169,7 +169,7 @@ class Builder:
         if closures:
             gap = ~any_hit if default != _PROHIBITED else NO
             stays = add(shut & (gap | (decided < floor)))
-            shown = _first_code([(e, s.code) for e, s in closures], 0)
+            shown = _first_code([(e, s.code) for e, s in closures])
             code = add(pl.when(stays).then(shown).otherwise(code))
             decided = add(pl.when(stays).then(floor).otherwise(decided))
             any_hit = add(any_hit | stays)
@@ -228,7 +228,7 @@ class Builder:
                 for other in states
                 if (other.rule.rank, other.rule.klass) == (state.rule.rank, state.rule.klass)
             ]
-            hit = state.hit & ~stays & any_of([code == other for other in alike])
+            hit = state.hit & ~stays & any_of([code.eq_missing(_code(other)) for other in alike])
             if state.rule in closures:
                 hit = hit | (closures[state.rule] & stays & (decided == state.rule.rank))
             hit = self.steps.add(hit)
@@ -271,9 +271,7 @@ class Builder:
         outputs = {
             "outcome": _named(rank, OUTCOMES),
             "strictest": _named(pl.max_horizontal(peak, rank), OUTCOMES),
-            "rule": _named(code - 1, list(self.codes), negative=True)
-            if self.codes
-            else pl.lit(None, dtype=pl.String),
+            "rule": _named(code, list(self.codes)) if self.codes else pl.lit(None, dtype=pl.String),
         }
         if self.status:
             undecided = any_of([rank == OUTCOME_RANK[name] for name in sorted(UNDECIDED)])
@@ -301,8 +299,9 @@ def _rank(value: int) -> pl.Expr:
 
 
 @lru_cache(maxsize=4096)
-def _code(value: int) -> pl.Expr:
-    return pl.lit(value, dtype=pl.Int32)
+def _code(value: int | None) -> pl.Expr:
+    """Return the code of a rule; null when no rule decides."""
+    return pl.lit(value, dtype=pl.UInt16)
 
 
 def _first(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
@@ -313,8 +312,8 @@ def _first(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
     return result
 
 
-def _first_code(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
-    result = _code(otherwise)
+def _first_code(choices: Sequence[tuple[pl.Expr, int]]) -> pl.Expr:
+    result = _code(None)
     for condition, code in reversed(choices):
         result = pl.when(condition).then(_code(code)).otherwise(result)
     return result
@@ -323,14 +322,13 @@ def _first_code(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Ex
 def _first_of(sides: list[_Side], rank: pl.Expr) -> pl.Expr:
     """Return the code of the deciding rule of the first side as strict as the whole that has
     one."""
-    result = _code(0)
+    result = _code(None)
     for side in reversed(sides):
-        result = pl.when((side.rank == rank) & (side.code > 0)).then(side.code).otherwise(result)
+        decides = (side.rank == rank) & side.code.is_not_null()
+        result = pl.when(decides).then(side.code).otherwise(result)
     return result
 
 
-def _named(code: pl.Expr, names: Sequence[str], *, negative: bool = False) -> pl.Expr:
-    """Turn positions in `names` into an enum; with `negative` a position below zero is null."""
-    physical = pl.UInt8 if len(names) < 256 else pl.UInt16
-    valid = pl.when(code >= 0).then(code).otherwise(None) if negative else code
-    return valid.cast(physical).cat.to(pl.Enum(names))
+def _named(code: pl.Expr, names: Sequence[str]) -> pl.Expr:
+    """Turn positions in `names` into an enum."""
+    return code.cast(pl.UInt8 if len(names) < 256 else pl.UInt16).cat.to(pl.Enum(names))

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from measure import PEERS, ROOT, WORK, Figure, as_json, failed_peer, peer, secon
 from random_facts import FactTable, facts_read, random_facts
 
 DAY = date(2026, 11, 21)
-TOY_ROWS = 20_000
+TOY_ROWS = 40_000
 TOY_COLUMNS = 4_000_000
 REAL_ROWS = 20_000
 REAL_COLUMNS = 1_000_000
@@ -57,23 +58,35 @@ TOY = "toy law, one at a time, with proof"
 TOY_MANY = "toy law, columnar"
 
 
-def rate(work: Callable[[dict[str, object]], object], rows: list[dict[str, object]]) -> float:
-    """Calls per second of `work`, each on another row; the first half only warms up.
+@dataclass(frozen=True)
+class Rate:
+    """Calls per second of the clock, and per second of processor time."""
 
-    The second half is timed in five parts, each on rows not seen before; the fastest part counts,
-    as in `measure.seconds`.
+    wall: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{self.processor:,.0f} per second of processor time"
+
+
+def rate(work: Callable[[dict[str, object]], object], rows: list[dict[str, object]]) -> Rate:
+    """Time `work`, each call on another row; the first half only warms up.
+
+    The second half is timed in twenty parts, each on rows not seen before; the fastest part counts,
+    for the peers too.
     """
     half = len(rows) // 2
     for row in rows[:half]:
         work(row)
-    rates = []
-    step = half // 5
-    for part in (rows[start : start + step] for start in range(half, half + 5 * step, step)):
-        started = time.perf_counter()
+    walls, processors = [], []
+    step = half // 20
+    for part in (rows[start : start + step] for start in range(half, half + 20 * step, step)):
+        started, before = time.perf_counter(), time.process_time()
         for row in part:
             work(row)
-        rates.append(len(part) / (time.perf_counter() - started))
-    return max(rates)
+        walls.append(len(part) / (time.perf_counter() - started))
+        processors.append(len(part) / (time.process_time() - before))
+    return Rate(max(walls), max(processors))
 
 
 def toy() -> list[Figure]:
@@ -91,16 +104,16 @@ def toy() -> list[Figure]:
     figures = [
         Figure(
             TOY,
-            one,
+            one.wall,
             "decisions/s",
-            f"{TOY_ROWS:,} sets of facts",
+            f"{one}; {TOY_ROWS:,} sets of facts",
             wrong=wrong,
             goal="200,000/s",
-            met=one >= 200_000,
+            met=one.wall >= 200_000,
         ),
         Figure(
             "toy law, written by hand in Python",
-            rate(decide, plain),
+            rate(decide, plain).wall,
             "decisions/s",
             "one function of nested ifs, outcome only",
             kind="limit",
@@ -117,18 +130,18 @@ def toy() -> list[Figure]:
     figures += [
         Figure(
             TOY_MANY,
-            TOY_COLUMNS / spent,
+            TOY_COLUMNS / spent.wall,
             "decisions/s",
-            f"{TOY_COLUMNS:,} rows in {spent:.3f} s; outcome, strictest possible outcome and rule",
+            f"{TOY_COLUMNS:,} rows in {spent}; outcome, strictest possible outcome and rule",
             wrong=int((given != expected).sum()),
             goal="30 million/s",
-            met=TOY_COLUMNS / spent >= 30e6,
+            met=TOY_COLUMNS / spent.wall >= 30e6,
         ),
         Figure(
             "toy law, written by hand in NumPy",
-            TOY_COLUMNS / reference,
+            TOY_COLUMNS / reference.wall,
             "decisions/s",
-            f"{TOY_COLUMNS:,} rows in {reference:.3f} s, outcome only",
+            f"{TOY_COLUMNS:,} rows in {reference}, outcome only",
             kind="limit",
             against=TOY_MANY,
         ),
@@ -171,26 +184,26 @@ def real() -> list[Figure]:
         figures.append(
             Figure(
                 f"China to Germany, {label}, with proof",
-                one,
+                one.wall,
                 "decisions/s",
-                _what(bound, table),
+                f"{one}; {_what(bound, table)}",
                 wrong=_disagreements(bound, table),
                 goal="10,000/s",
-                met=one >= 10_000,
+                met=one.wall >= 10_000,
             )
         )
         frame = random_facts(
             bound, REAL_COLUMNS, seed=8, unknown_share=UNKNOWN_SHARE, fixed=fixed, by_row=False
         ).frame
-        spent = seconds(lambda frame=frame: bound.columns(frame), rounds=2)
+        spent = seconds(lambda frame=frame: bound.columns(frame), rounds=3)
         figures.append(
             Figure(
                 f"China to Germany, {label}, columnar",
-                REAL_COLUMNS / spent,
+                REAL_COLUMNS / spent.wall,
                 "decisions/s",
-                f"{REAL_COLUMNS:,} rows × {frame.width} facts in {spent:.2f} s",
+                f"{REAL_COLUMNS:,} rows × {frame.width} facts in {spent}",
                 goal="1 million/s",
-                met=REAL_COLUMNS / spent >= 1e6,
+                met=REAL_COLUMNS / spent.wall >= 1e6,
             )
         )
     return figures

@@ -161,7 +161,8 @@ def measure(bench: Bench, timeout_s: float) -> dict[str, Any]:
         rows = [row_of(item) for item in json.loads(out[out.index("[") :])]
     except ValueError:
         reason = ([line for line in err.splitlines() if line.strip()] or [f"exit {code}"])[-1]
-        return {"bench": bench.name, "error": reason[:300], "rows": [], "seconds": spent}
+        reason = reason.replace(f"{ROOT}/", "")[:300]
+        return {"bench": bench.name, "error": reason, "rows": [], "seconds": spent}
     return {"bench": bench.name, "error": "", "rows": rows, "seconds": spent}
 
 
@@ -284,7 +285,8 @@ def page(results: list[dict[str, Any]], chosen: list[Bench], missing: list[str])
         "",
         f"- {where['day']}; {where['processor']}; {where['versions']}",
         f"- Load average when the run ended: {where['load']} (a quiet machine has about 1 here). "
-        "Absolute figures of a busy machine are too low; ratios of one run hold better.",
+        "Wall time on a busy machine says too little of ours; processor time, given where it was "
+        "measured, and ratios of one run hold better. Goals are judged by wall time.",
         "- Best of five rounds for ours and the limits (what else runs on a machine only adds); "
         "one round for peers that take seconds, medians of rounds in turn for the log.",
         "- “Ours ÷ this” divides our figure by that of the row.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _VALUE = re.compile(
     r"""^\s*(?:
@@ -41,6 +42,18 @@ def has_header(rows: list[list[str]]) -> bool:
     if against == for_header == 0:
         return not values
     return for_header >= against
+
+
+def speaks_for_header(rows: Sequence[list[str]]) -> bool:
+    """Return whether the rows below `rows[0]` show it to be a header, convention left aside."""
+    body = [row for row in rows[1 : _BODY_ROWS + 1] if len(row) == len(rows[0])]
+    for_header, against = _votes(rows[0], body)
+    return for_header > against
+
+
+def is_value(cell: str) -> bool:
+    """Return whether a cell looks like a number, date, address of a mailbox or other value."""
+    return _VALUE.match(cell) is not None
 
 
 def _votes(first: list[str], body: list[list[str]]) -> tuple[float, float]:

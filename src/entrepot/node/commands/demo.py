@@ -36,7 +36,7 @@ from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.planner import make_plan
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import Shipment, shipment
-from entrepot.port.report.sections import OUTCOMES
+from entrepot.port.plan.words import title_of
 from entrepot.port.verify.verifying import verify
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
@@ -238,7 +238,7 @@ def _add_route(table: Table, label: str, assessment: Assessment) -> None:
         because.append(f" {rule.says} ")
     due = [d for d in assessment.duties if d.before_transfer and d.state in ("open", "possible")]
     duties = dict.fromkeys(f"{d.code.replace('_', ' ')} ({d.citation.article})" for d in due)
-    meaning = OUTCOMES.get(assessment.outcome, "")
+    meaning = title_of(assessment.outcome)
     table.add_row(
         Text(label, style="bold"),
         Text(f"{assessment.outcome}\n{meaning}"),

@@ -5,37 +5,9 @@ from __future__ import annotations
 from entrepot.law.model import Citation, DutyDue, RuleHit, Side
 from entrepot.port.clear.record import ClearanceRecord
 from entrepot.port.model import RiskReport, Verdict
+from entrepot.port.plan.words import title_of
 from entrepot.port.report import plots
 from entrepot.port.report.markup import Content, Markup, html, items, table, tag
-
-OUTCOMES = {
-    "NOT_A_TRANSFER": "this is not a transfer in the sense of the law",
-    "FREE": "no condition stands in the way",
-    "EXEMPT": "an exemption applies",
-    "ADEQUACY_LISTED": "the destination is recognised as adequate",
-    "ADEQUACY_SELF_ASSESSED": "the exporter has assessed the destination as adequate",
-    "NOTIFY": "the persons or the authority are told",
-    "CONSENT_NOTICE": "the persons consent after notice",
-    "DEROGATION": "a derogation for a specific situation applies",
-    "CONTRACT": "a contract with prescribed clauses protects the data",
-    "BCR": "binding corporate rules protect the data",
-    "CERTIFICATION": "a certificate covers the transfer",
-    "CONTRACT_FILING": "the standard contract is concluded and filed",
-    "CONTRACT_FILING|CERTIFICATION": "the standard contract is filed, or a certificate is held",
-    "DOSSIER_POST_FILING": "an impact dossier is kept and filed",
-    "NOTIFY_AND_WAIT": "the authority is notified and the waiting time observed",
-    "LOCALISE_COPY": "a copy stays in the country",
-    "LOCALISE_FIRST": "the data is stored in the country first",
-    "RESTRICTED_SECURITY": "allowed under prescribed security requirements",
-    "SECURITY_ASSESSMENT": "the authority's security assessment is passed",
-    "PERMIT": "a permit is held",
-    "AUTHORITY_APPROVAL": "the authority has approved",
-    "NEEDS_HUMAN": "a person has to decide",
-    "NEEDS_FACT": "facts are missing",
-    "CONFLICT": "two laws contradict each other; a person has to decide",
-    "PROHIBITED": "the law forbids it",
-}
-"""Outcome → what it means, as the second half of a sentence."""
 
 EVIDENCE = {
     "R": "official text read",
@@ -50,7 +22,7 @@ EVIDENCE = {
 def summary(record: ClearanceRecord) -> Markup:
     """Say who sends what to whom, by which route, until when."""
     assessment, parties, valid = record.assessment, record.parties, record.validity
-    meaning = OUTCOMES.get(assessment.outcome, "")
+    meaning = title_of(assessment.outcome)
     lead = tag(
         "p",
         [

@@ -54,6 +54,7 @@ def test_nested_dotted_and_found_facts_are_the_same(toy: Library) -> None:
         ({"data.sectors": [["health"]]}, "a list out of"),
         ({"data.origins": ["Germany", "Atlantis"]}, "unknown jurisdiction"),
         ({"instrument.signed_on": "2024-13-01"}, "YYYY-MM-DD"),
+        ({"instrument.signed_on": "9999-12-31"}, "from 1900 to 2199"),
         ({"flow.to": "DE"}, "given as from, to and as_of"),
         ({"data": {"personal": True}, "data.personal": False}, "given twice"),
         ({"assessment.passes": {"valeu": True}}, "unknown key"),

@@ -25,6 +25,23 @@ def test_the_packaged_laws_load_in_less_than_a_second_of_work() -> None:
     assert len(library.rulebooks) >= 3 and len(library.content.rules) >= 100
 
 
+def test_membership_has_dates(library: Library) -> None:
+    def area(day: str) -> frozenset[str]:
+        return library.jurisdictions.members("gdpr_area", date.fromisoformat(day))
+
+    assert "GB" in area("2020-12-31") and "GB" not in area("2021-01-01")
+    assert "NO" in area("2018-07-20") and "NO" not in area("2018-07-19")
+    assert {"EU", "DE", "HR"} <= area("2018-05-25")
+    members = library.jurisdictions.members
+    assert "GB" in members("eu", date(2020, 1, 31)) and "GB" not in members("eu", date(2020, 2, 1))
+    states = (
+        "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+    ).split()
+    assert len(states) == 27 and members("eu", date(2026, 1, 1)) >= {"EU", *states}
+    assert len(library.jurisdictions.names) == 250
+    assert library.jurisdictions.name("NO", chinese=True) == "挪威"
+
+
 @pytest.mark.slow
 def test_every_case_holds_and_every_rule_is_granted_and_refused(library: Library) -> None:
     results = [run_case(library, case) for case in find_cases(library.root)]

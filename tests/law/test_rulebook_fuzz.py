@@ -10,7 +10,7 @@ import pytest
 
 from entrepot.kernel.errors import InvalidLaw
 from entrepot.law import Library, read_library
-from entrepot.law.cases import read_cases
+from entrepot.law.cases import read_cases, run_case
 from entrepot.law.rulebook import read_rulebook
 
 SEED = 20_261_121
@@ -88,6 +88,36 @@ def test_damaged_rulebooks_load_or_are_refused(law_folder: Callable[..., Path], 
             assert file == "us/law-0.md" and line.isdigit()
         assert set(library.content.books) <= {"toy-act"} or not faults
     assert refused > 60
+
+
+def test_damaged_facts_and_cases_are_refused_or_answered(
+    toy: Library, law_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    chance = random.Random(SEED)
+    root = law_folder(TOY_ACT.read_text(encoding="utf-8").replace("persons.bulk", "data.genomic"))
+    whole = (root / "facts" / "toy.yaml").read_text(encoding="utf-8")
+    row = (
+        "# a comment that nobody reads, long enough to take most of the damage that is done here\n"
+        "- name: case\n  facts: {data: {personal: true}, persons.total: 5}\n"
+        "  expect: {outcome: PROHIBITED, rules: [T-7]}\n"
+    )
+    cases = "defaults: {from: US, to: CN, as_of: 2024-06-01}\ncases:\n" + row * 10
+    refused = answered = 0
+    for _ in range(150):
+        (root / "facts" / "toy.yaml").write_text(mutate(whole, chance), encoding="utf-8")
+        _, faults = read_library(root)
+        assert all(fault.where.rpartition(":")[2].isdigit() for fault in faults.values())
+        (tmp_path / "x.cases.yaml").write_text(mutate(cases, chance), encoding="utf-8")
+        try:
+            read = read_cases(tmp_path / "x.cases.yaml")
+        except InvalidLaw as fault:
+            refused += 1
+            assert fault.where.rpartition(":")[2].isdigit()
+            continue
+        for case in read:
+            run_case(toy, case)
+            answered += 1
+    assert refused > 30 and answered > 100
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

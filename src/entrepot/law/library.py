@@ -238,7 +238,7 @@ def _no(what: str, name: str, known: object) -> NoReturn:
 def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, InvalidLaw]]:
     """Load what can be loaded; return it and, by file, the fault of every rulebook left out.
 
-    Raises `InvalidLaw` when jurisdictions or contradictions themselves are malformed, and
+    Raises `InvalidLaw` when the jurisdictions themselves are malformed, and
     `NotFound` when `root` is not a folder of laws.
     """
     folder = Path(str(files("entrepot") / "laws")) if root is None else Path(root)
@@ -264,8 +264,9 @@ def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, Inv
     faults.update(more)
     derivations, unsound = read_derivations(vocabulary, content)
     # A derivation may fault because a rulebook did, so the rulebook's fault is named first.
-    faults = {**faults, **{file: fault for file, fault in unsound.items() if file not in faults}}
-    contradictions = read_contradictions(folder, vocabulary)
+    contradictions, broken = read_contradictions(folder, vocabulary)
+    for name, consequence in {**unsound, **broken}.items():
+        faults.setdefault(name, consequence)
     return Library(vocabulary, content, derivations, contradictions, folder), faults
 
 

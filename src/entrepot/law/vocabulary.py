@@ -7,7 +7,7 @@ itself (`flow.from`, `flow.to`, `flow.as_of`) are built in and always known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -24,11 +24,14 @@ FactSource = Literal["inspection", "declared", "counter", "finding", "choice", "
 
 TEXT_CHARS_MAX = 2_000
 NUMBER_MAX = 10**15
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2199, 12, 31)
+"""Days outside are slips of the pen, and due days counted from them could leave the calendar."""
 _EXPECTED: dict[str, str] = {
     "bool": "true or false",
     "int": "a whole number, zero or more",
     "number": "a number, zero or more",
-    "date": "a day, YYYY-MM-DD",
+    "date": "a day, YYYY-MM-DD, from 1900 to 2199",
     "text": "a text",
     "jurisdiction": "a jurisdiction code such as CN",
     "jurisdictions": "a list of jurisdiction codes such as [CN, DE]",
@@ -173,7 +176,8 @@ class Vocabulary:
             case "enum":
                 return value if isinstance(value, str) and value in spec.values else None
             case "date":
-                return value if isinstance(value, date) else _day(value)
+                day = _day(value)
+                return day if day is not None and FIRST_DAY <= day <= LAST_DAY else None
             case "text":
                 return value if isinstance(value, str) and len(value) <= TEXT_CHARS_MAX else None
             case "jurisdiction":
@@ -197,6 +201,9 @@ def _number(value: object, *, whole: bool) -> int | float | None:
 
 
 def _day(value: object) -> date | None:
+    if isinstance(value, date):
+        # A time of day would not compare with days.
+        return None if isinstance(value, datetime) else value
     try:
         return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
     except ValueError:

@@ -150,12 +150,20 @@ def _ordered(found: dict[str, DerivedFact]) -> list[DerivedFact]:
     return list(ordered.values())
 
 
-def read_contradictions(folder: Path, vocabulary: Vocabulary) -> tuple[Contradiction, ...]:
-    """Read contradictions.yaml, if there is one. Raises `InvalidLaw`."""
-    path = folder / "facts" / CONTRADICTIONS_FILE
-    if not path.is_file():
-        return ()
+def read_contradictions(
+    folder: Path, vocabulary: Vocabulary
+) -> tuple[tuple[Contradiction, ...], dict[str, InvalidLaw]]:
+    """Read contradictions.yaml, if there is one; return its rows, or its fault by file."""
     name = f"facts/{CONTRADICTIONS_FILE}"
+    if not (folder / name).is_file():
+        return (), {}
+    try:
+        return _contradictions(folder / name, name, vocabulary), {}
+    except InvalidLaw as fault:
+        return (), {name: fault}
+
+
+def _contradictions(path: Path, name: str, vocabulary: Vocabulary) -> tuple[Contradiction, ...]:
     text, _ = read_text(path, file=name)
     source = read_yaml(text, file=name)
     rows = shape(source, list[ContradictionEntry]) if source.value is not None else []

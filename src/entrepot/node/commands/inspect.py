@@ -111,7 +111,7 @@ def _columns(columns: list[ColumnReport]) -> Table:
 
 def _holds(column: ColumnReport) -> str:
     text = str(column.category)
-    if column.subtype:
+    if column.subtype and column.subtype != text:
         text += f" ({column.subtype})"
     if column.contains:
         inside = ", ".join(

@@ -45,6 +45,10 @@ _ROW_NUMBER = frozenset(
 )
 
 
+_MAKERS = frozenset(
+    "director author authors autor autoren auteur artist actor actors writer composer creator"
+    " producer 作者 著者 导演 監督 저자 감독 inventor editor".split()
+)
 _ONLY_ID = frozenset(
     "id uuid guid key identifier ident pk nr no number nummer num identifiant 编号"
     " 번호 identificador".split()
@@ -74,6 +78,8 @@ def table_kind(cases: Iterable[Case]) -> Kind:
             continue
         counted[category] = counted.get(category, 0) + 1
         share = 1.0 if counted[category] == 1 else 0.3
+        if category is C.PERSON_NAME and _MAKERS & set(reading.words):
+            share = 0.3  # films, books and songs have their makers; the rows are works
         person += _PERSON_POINTS.get(category, 0.0) * share
         org += _ORG_POINTS.get(category, 0.0) * share
         if category is C.PERSON_NAME and not _CONTACT_OF_ORG.search(case.profile.name):

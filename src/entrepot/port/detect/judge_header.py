@@ -116,6 +116,8 @@ def _address(p: Profile) -> tuple[float, str]:
         return _NO, "the values are dates or network addresses"
     if _numeric(p) and p.fractional:
         return -6.0, "the values are decimals"
+    if _numeric(p) and "id" in p.reading.roles and p.reading.weight(C.ADDRESS) < 4.4:
+        return -4.0, "numeric codes of places"
     if _numeric(p) and not {"zip", "plz", "cep", "cap", "cp"} & set(p.reading.words):
         return (-2.0, "plain numbers") if _max(p) > 99999999 else (0.0, "")
     if p.mean_words > 20:
@@ -143,6 +145,9 @@ def _birth(p: Profile) -> tuple[float, str]:
 def _date(p: Profile) -> tuple[float, str]:
     if date_share(p) >= 0.2 or p.dtype.lower().startswith(("date", "time")):
         return 1.0, "the values are dates"
+    named = p.reading.weight(C.DATE) >= 4.4 and p.integral
+    if named and float(np.min(p.numbers)) >= 1000 and _max(p) <= 2100:
+        return 3.0, "years"
     if epoch(p):
         return 5.0, "seconds or milliseconds since 1970"
     if p.integral and len(years(p)) > 0.8 * len(p.values) and _max(p) < 2200:
@@ -212,6 +217,8 @@ def _gender(p: Profile) -> tuple[float, str]:
         return 2.5, f"{share:.0%} of cells are words for gender"
     if p.distinct <= 4 and _numeric(p) and _max(p) <= 9:
         return 2.0, "a short numeric code"
+    if share == 0.0 and p.letters_share > 0.9:
+        return -6.0, "words, none of them for gender"
     return (-1.0, "few distinct values") if p.distinct <= 12 else (-7.0, "not words for gender")
 
 

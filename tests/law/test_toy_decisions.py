@@ -279,6 +279,35 @@ def test_the_proof_names_every_rule_and_fact_read(toy: Library) -> None:
     assert proof["facts"]["persons.bulk"] == "false"  # type: ignore[index]
 
 
+def test_the_proof_tree_shows_each_part_with_its_result(toy: Library) -> None:
+    bound = toy.bind(toy.flow("US", "CN", date(2024, 6, 1)))
+    trees = bound.prove(
+        {
+            **BASE,
+            "recipient.listed": True,
+            "data.hr": False,
+            "data.government": None,
+            "deal.kind": "brokerage",
+            "recipient.covered": True,
+        }
+    )
+    assert set(trees) == {"T-4", "T-2-BROKER"}
+    listed = trees["T-4"]
+    assert (listed.text, listed.result) == ("listed(toy.adequacy)", "true")
+    assert [part.text for part in listed.parts] == ["entry ADQ-CN"]
+    broker = trees["T-2-BROKER"]
+    assert (broker.text, broker.result) == ("all of", "unknown")
+    shown = {part.text: part.result for part in broker.parts}
+    assert shown == {
+        "deal.kind == brokerage": "true",
+        "recipient.covered": "true",
+        "any of": "unknown",
+        "not": "unknown",
+    }
+    leaf = broker.parts[2].parts[1]
+    assert (leaf.text, leaf.facts) == ("data.government", {"data.government": "unknown"})
+
+
 @pytest.mark.parametrize("name", ["toy-act", "T-1", "toy.bulk", "toy.adequacy", "ADQ-CN", "T-8"])
 def test_everything_can_be_looked_up(toy: Library, name: str) -> None:
     book, part = toy.part(name)

@@ -18,6 +18,7 @@ from entrepot.law.judge import Verdict
 from entrepot.law.kleene import Facts
 from entrepot.law.model import Assessment, Flow, Scalar
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES
+from entrepot.law.proof import Proof, prove
 from entrepot.law.vocabulary import spell
 
 if TYPE_CHECKING:
@@ -142,6 +143,15 @@ class BoundLaw:
         if not engaged and rank < _NEEDS_HUMAN:
             rank = _NEEDS_HUMAN
         return Decision(OUTCOMES[rank], tuple(sides), read)
+
+    def prove(self, facts: FactSet | Mapping[str, object]) -> dict[str, Proof]:
+        """Return the proof tree of every rule that decides or could still change the outcome."""
+        values = self.prepare(self._read(facts))
+        return {
+            rule.rule.id: prove(rule.node, values)
+            for _, _, verdict in self.decide(values).verdicts
+            for rule in (*verdict.hits, *verdict.closed, *verdict.matters)
+        }
 
     def assess(self, facts: FactSet | Mapping[str, object]) -> Assessment:
         """Return the full assessment, with `changes` left empty (see `explain`).

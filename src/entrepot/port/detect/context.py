@@ -390,7 +390,9 @@ def _beside_address(case: Case, cases: list[Case]) -> bool:
 
 def _postal(profile: Profile) -> bool:
     """Whether the header asks for street or postcode, not just a city or region."""
-    return profile.reading.weight(C.ADDRESS) >= 4.4
+    words = {"zip", "zipcode", "postcode", "postal", "street", "address", "addr", "plz", "strasse"}
+    strong = profile.reading.weight(C.ADDRESS)
+    return strong >= 5.4 or (strong >= 4.4 and bool(words & set(profile.reading.words)))
 
 
 def _streets(cases: list[Case]) -> bool:

@@ -182,8 +182,13 @@ def _levers(bound: BoundLaw, now: Decision, given: Facts) -> list[str]:
 
 
 def _nearest_first(values: Sequence[Scalar], now: Scalar | None) -> list[Scalar]:
-    """Return `values` without `now`, for numbers and days the nearest to it first."""
+    """Return `values` without `now`: of numbers and days the nearest first, of sets those that
+    differ in one member first."""
     others = [value for value in values if value != now]
+    if isinstance(now, frozenset):
+        members = sorted({m for value in values if isinstance(value, frozenset) for m in value})
+        near: list[Scalar] = [now ^ {member} for member in members]
+        return [*near, *(value for value in others if value not in near)]
     if isinstance(now, bool) or not isinstance(now, (int, float, date)):
         return others
     return sorted(others, key=lambda value: abs(_position(value) - _position(now)))

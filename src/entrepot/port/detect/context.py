@@ -396,9 +396,7 @@ def _postal(profile: Profile) -> bool:
 
 
 def _streets(cases: list[Case]) -> bool:
-    return any(
-        c.profile.reading.weight(C.ADDRESS) >= 4.4 and c.category is C.ADDRESS for c in cases
-    )
+    return any(_postal(c.profile) and c.category is C.ADDRESS for c in cases)
 
 
 def _country(case: Case, cases: list[Case], kind: Kind) -> None:

@@ -134,7 +134,7 @@ def profile(path: Path) -> dict[str, float]:
             with stages.stage("reading and decoding"):
                 frames = list(table.batches())
             with stages.stage("the rest"):
-                inspection._inspect_table(_Held(table, frames), lists, names)
+                inspection._inspect_table(_Held(table, frames), lists, names, hold=True)
     return stages.seconds
 
 

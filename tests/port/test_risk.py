@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.port.risk import RiskMeter, measure
+from entrepot.port.risk import VALUES_MAX, RiskMeter, measure
 
 
 def table(rows: int, seed: int) -> pl.DataFrame:
@@ -65,3 +65,20 @@ def test_no_quasi_identifiers_or_no_rows_give_no_figure() -> None:
     frame = table(10, 1)
     assert measure([frame], [], []) is None
     assert measure([frame.head(0)], ["age"], []) is None
+
+
+def test_values_beyond_the_limit_are_cut_without_touching_smaller_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("entrepot.port.risk.PAIRS_MAX", 500)
+    monkeypatch.setattr("entrepot.port.risk._MERGE_ROWS", 900)
+    wide = pl.DataFrame({"q": ["a"] * 3_000, "s": [f"v{i}" for i in range(3_000)]})
+    narrow = pl.DataFrame({"q": ["b"] * 600, "s": [f"v{i % 7}" for i in range(600)]})
+    for frame, fewest in ((wide, VALUES_MAX), (pl.concat([wide, narrow]), 7)):
+        meter = RiskMeter(["q"], ["s"])
+        for part in frame.iter_slices(400):
+            meter.feed(part)
+        report = meter.report()
+        assert report is not None
+        assert report.l_diversity == {"s": fewest}
+        assert max(parts[0].height for parts in meter._values.values()) <= 2 * VALUES_MAX

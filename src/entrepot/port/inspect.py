@@ -48,7 +48,9 @@ from entrepot.port.subjects import (
 )
 
 HELD_BYTES_MAX = 192 * 1024 * 1024
-"""Rows up to this size stay in memory between the two passes; larger tables are read twice."""
+"""Rows up to this size stay in memory between the two passes; larger tables are read twice.
+
+A file that is larger already is not held at all: memory once taken is slow to be given back."""
 
 COARSE_PLACES = frozenset({"country", "nationality", "region", "city", "timezone"})
 """Places too coarse to be anybody's whereabouts (28 CFR 202.242 draws the line at 1,000 metres)."""
@@ -91,8 +93,10 @@ def inspect_dataset(
     """
     started = time.perf_counter()
     with open_dataset(path, limits=limits, on_progress=progress) as dataset:
+        hold = path.stat().st_size <= HELD_BYTES_MAX
         parts = [
-            _inspect_table(table, sensitivities, country_names or {}) for table in dataset.tables
+            _inspect_table(table, sensitivities, country_names or {}, hold=hold)
+            for table in dataset.tables
         ]
         file = dataset.file
     columns = [column for part in parts for column in part.columns]
@@ -118,12 +122,12 @@ class _Part(msgspec.Struct, frozen=True):
 
 
 def _inspect_table(
-    table: Table, sensitivities: Sensitivities, country_names: Mapping[str, str]
+    table: Table, sensitivities: Sensitivities, country_names: Mapping[str, str], *, hold: bool
 ) -> _Part:
     scanner = ColumnScanner(
         [c.header or c.name for c in table.columns], [c.dtype for c in table.columns]
     )
-    held: list[pl.DataFrame] | None = []
+    held: list[pl.DataFrame] | None = [] if hold else None
     held_bytes = rows = 0
     for frame in table.batches():
         scanner.feed(frame)

@@ -6,7 +6,9 @@ smallest class (k-anonymity, Samarati and Sweeney 1998), the rows alone in their
 (distinct l-diversity, Machanavajjhala et al. 2007). Terms follow ISO/IEC 20889:2018.
 
 Up to `CLASSES_MAX` classes every figure is exact. Beyond it a fair sample of *classes* is kept,
-chosen by hash and each with its exact size, so shares stay unbiased; the report says so.
+chosen by hash and each with its exact size, so shares stay unbiased; the report says so. Distinct
+sensitive values are counted up to `VALUES_MAX` per class, which bounds memory: a reported l of
+`VALUES_MAX` means at least so many.
 """
 
 from __future__ import annotations
@@ -17,15 +19,20 @@ import polars as pl
 
 from entrepot.port.model import RiskReport
 
-CLASSES_MAX = 4_000_000
-"""Equivalence classes kept (16 bytes each) before classes are sampled."""
+CLASSES_MAX = 2_000_000
+"""Equivalence classes kept (12 bytes each) before classes are sampled."""
+VALUES_MAX = 64
+"""Distinct sensitive values counted per class; more tell nothing more about the worst class."""
+PAIRS_MAX = 4_000_000
+"""Pairs of class and sensitive value kept per column before classes are cut to `VALUES_MAX`."""
 SENSITIVE_MAX = 4
 """Sensitive columns for which l-diversity is measured; each costs as much memory as the classes."""
 K_WANTED = 11
 """Smallest class that health-data publishers accept (maximum risk 0.09): the default target."""
 
 _SIZE_BANDS = [("1", 1, 1), ("2-4", 2, 4), ("5-10", 5, 10), ("11-99", 11, 99), ("100+", 100, None)]
-_MERGE_ROWS = 1_500_000
+_MERGE_ROWS = 1_000_000
+"""Rows taken in between two merges."""
 
 
 class RiskMeter:
@@ -41,6 +48,7 @@ class RiskMeter:
         self._classes_max = classes_max
         self._shift = 0
         self._rows = 0
+        self._unmerged = 0
         self._classes: list[pl.DataFrame] = []
         self._values: dict[str, list[pl.DataFrame]] = {name: [] for name in self._sensitive}
 
@@ -56,7 +64,8 @@ class RiskMeter:
                 frame[name].is_not_null()
             )
             self._values[name].append(self._sampled(pairs).unique())
-        if sum(part.height for part in self._classes) > _MERGE_ROWS:
+        self._unmerged += frame.height
+        if self._unmerged > _MERGE_ROWS:
             self._merge()
 
     def _sampled(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -67,9 +76,11 @@ class RiskMeter:
         while merged.height > self._classes_max:
             self._shift += 1
             merged = self._sampled(merged)
-        self._classes = [merged]
+        self._classes, self._unmerged = [merged], 0
         for name, parts in self._values.items():
-            self._values[name] = [self._sampled(pl.concat(parts)).unique()]
+            pairs = self._sampled(pl.concat(parts)).unique()
+            parts.clear()
+            self._values[name] = [_cut(pairs) if pairs.height > PAIRS_MAX else pairs]
         return merged
 
     def report(self) -> RiskReport | None:
@@ -106,11 +117,18 @@ class RiskMeter:
         )
 
     def _fewest(self, classes: pl.DataFrame, name: str) -> int:
-        per_class = self._values[name][0].group_by("h").agg(pl.len().alias("values"))
+        counted = self._values[name][0].group_by("h").agg(pl.len().alias("values"))
+        per_class = counted.with_columns(pl.col("values").clip(upper_bound=VALUES_MAX))
         joined = classes.select("h").join(per_class, on="h", how="left")
         # A class in which every cell is empty has one distinct value: absence.
         fewest = joined["values"].fill_null(1).min()
         return int(fewest) if isinstance(fewest, int) else 0
+
+
+def _cut(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Keep of every class the `VALUES_MAX` values of smallest hash, the same at every merge."""
+    rank = pl.col("v").rank("ordinal").over("h")
+    return pairs.filter(rank <= VALUES_MAX)
 
 
 def measure(

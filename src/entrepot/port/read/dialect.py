@@ -270,7 +270,7 @@ def _score(records: list[_Record], delimiter: str) -> tuple[float, int]:
     if fields == 1 or share < _CONSISTENT:
         return 0.0, 1
     headless = len(body[0].fields) < max(fields - 1, 2)
-    if headless and (fields == 2 or _is_prose(body, fields)) and len(body) > 2:
+    if headless and len(body) > 2 and _is_prose(body, fields):
         return 0.0, 1
     cells = [cell for record in body[:100] for cell in record.fields]
     clean = sum(1 for cell in cells if not _UNCLEAN.search(cell)) / len(cells)
@@ -284,11 +284,19 @@ def _body(records: list[_Record]) -> list[_Record]:
 
 
 def _is_prose(body: list[_Record], fields: int) -> bool:
-    """Say whether a blank follows every delimiter, right below a first record that has none."""
-    if len(body[0].fields) > 1 or body[1].start_byte != body[0].end_byte:
+    """Say whether a first record of one field is rather the header of one column of text, whose
+    delimiters belong to the text: no empty line parts it from the rest, or a blank follows each."""
+    if len(body[0].fields) > 1:
         return False
-    cells = [cell for record in body if len(record.fields) == fields for cell in record.fields[1:]]
-    return all(cell.startswith(" ") for cell in cells)
+    rows = [record.fields for record in body if len(record.fields) == fields]
+    spaced = all(cell.startswith(" ") for row in rows for cell in row[1:])
+    parted = _is_parted(body[0], body[1])
+    return (spaced and (not parted or fields == 2)) or (fields == 2 and not parted)
+
+
+def _is_parted(above: _Record, below: _Record) -> bool:
+    """Say whether an empty line stands between two records."""
+    return below.start_byte != above.end_byte
 
 
 def _unbroken(body: list[_Record]) -> float:
@@ -337,14 +345,14 @@ def _first_of_table(records: list[_Record], fields: int, *, hinted: bool) -> int
     while first < len(records) and _is_comment(records, first, fields):
         first += 1
     head = records[first : first + _PREAMBLE_RECORDS + _RECORDS]
-    gaps = [later.start_byte != earlier.end_byte for earlier, later in pairwise(head)]
+    gaps = [_is_parted(above, below) for above, below in pairwise(head)]
     if titles := title_records([record.fields for record in head], gaps, fields):
         return first + titles
-    if fields < 3:
+    if fields < 2 or (fields == 2 and not (gaps[:1] == [True] and len(head[0].fields) == 1)):
         return first
     for index in range(first, min(len(records), first + _PREAMBLE_RECORDS)):
         width = len(records[index].fields)
-        if width >= fields or (width == fields - 1 and index == first):
+        if width >= fields or (width == fields - 1 > 1 and index == first):
             return index
     return first
 

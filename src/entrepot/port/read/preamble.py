@@ -16,12 +16,12 @@ _TITLE_RECORDS_MAX = 20
 def title_records(rows: Sequence[list[str]], gaps: Sequence[bool], fields: int) -> int:
     """Return how many of the first `rows` are a padded title block; 0 if there is none.
 
-    `gaps[i]` says that an empty line stands between row i and the next. A block starts with a
-    record of one filled cell; all of it is at most half filled. What follows must be able to be a
-    header: filled, repeating nothing, no values. Unless an empty record or line parts the two,
-    the rows below must speak for it too, lest the first row of a sparse table is taken away.
+    `gaps[i]` says that an empty line stands between row i and the next. The first record of a
+    block has at most one filled cell; none is more than half filled. What follows must be able to
+    be a header: mostly filled, repeating nothing, no values. Unless an empty record or line parts
+    the two, the rows below must speak for it too, lest the first row of a sparse table is lost.
     """
-    if fields < 2 or not rows or len(rows[0]) < fields or _filled(rows[0]) != 1:
+    if fields < 2 or not rows or len(rows[0]) < fields or not _is_title(rows[0]):
         return 0
     end = 0
     parted = False
@@ -29,19 +29,24 @@ def title_records(rows: Sequence[list[str]], gaps: Sequence[bool], fields: int) 
         parted = parted or _filled(rows[end]) == 0 or gaps[end : end + 1] == [True]
         end += 1
     below = rows[end:]
-    if end == len(rows) or end == _TITLE_RECORDS_MAX or not _can_be_header(below[0], fields):
+    if len(below) < 2 or end == _TITLE_RECORDS_MAX or not _can_be_header(below[0]):
         return 0
-    if not rows[0][0].strip() or is_value(rows[0][0]):
-        return 0
-    return end if (parted and len(below) > 1) or speaks_for_header(below) else 0
+    return end if parted or (_is_full(below[0]) and speaks_for_header(below)) else 0
 
 
 def _filled(row: list[str]) -> int:
     return sum(1 for cell in row if cell.strip())
 
 
-def _can_be_header(row: list[str], fields: int) -> bool:
+def _is_full(row: list[str]) -> bool:
+    return _filled(row) == len(row)
+
+
+def _is_title(row: list[str]) -> bool:
+    cells = [cell for cell in row if cell.strip()]
+    return len(cells) <= 1 and not any(is_value(cell) for cell in cells)
+
+
+def _can_be_header(row: list[str]) -> bool:
     names = [cell.strip() for cell in row if cell.strip()]
-    if len(names) < max(2, fields - fields // 4) or len(set(names)) < len(names):
-        return False
-    return not any(is_value(name) for name in names)
+    return len(set(names)) == len(names) > 1 and not any(is_value(name) for name in names)

@@ -54,6 +54,25 @@ class _Side:
     exports: pl.Expr
 
 
+@dataclass(slots=True)
+class _Course:
+    """How far the rules of one role decide, before unknown rules are weighed."""
+
+    ordered: list[_State]
+    default: int
+    settled: pl.Expr
+    decided: pl.Expr
+    code: pl.Expr
+    any_hit: pl.Expr
+    doubts: list[tuple[pl.Expr, int]]
+    """Open and contested rules that are reached, with their ranks, strictest first."""
+    closures: list[tuple[pl.Expr, _State]]
+    """Rules that are reached and closed, strictest first."""
+    floor: pl.Expr
+    shut: pl.Expr
+    stays: pl.Expr = NO
+
+
 class Builder:
     """Builds the expressions of every regime and joins them."""
 
@@ -138,77 +157,84 @@ class Builder:
 
     def track(self, track: Track, exports: pl.Expr) -> _Side:
         """Return the expressions of the rules of one role; see `Track` for what they mean."""
+        course = self.course(track)
+        if course.closures:
+            self.close(course)
+        rank = peak = course.decided
+        if course.doubts:
+            rank, peak = self.doubt(course)
+        unmet, failed = self.duties(track, course, rank) if self.status else (NO, NO)
+        return _Side(rank, peak, course.code, unmet, failed, exports)
+
+    def course(self, track: Track) -> _Course:
+        """Return what the rules that are sure to apply decide, class by class."""
         add = self.steps.add
         memo: dict[BoundRule, _State] = {}
         groups = [[self.state(rule, memo) for rule in group] for group in track.classes]
         reached: list[pl.Expr] = []
-        before = NO
+        settled = NO
         for group in groups:
-            reached.append(add(~before))
-            before = add(before | any_of([state.sure for state in group]))
-        settled = before
-        default = OUTCOME_RANK[track.default]
+            reached.append(add(~settled))
+            settled = add(settled | any_of([state.sure for state in group]))
         ordered = [s for group in groups for s in sorted(group, key=lambda s: -s.rule.rank)]
         by_rank = sorted(
             ((s, r) for group, r in zip(groups, reached, strict=True) for s in group),
             key=lambda pair: -pair[0].rule.rank,
         )
-        decided = add(_first([(s.hit, s.rule.rank) for s in ordered], default))
-        code = add(_first_code([(s.hit, s.code) for s in ordered]))
-        any_hit = add(any_of([s.hit for s in ordered]))
-        doubts = [
-            (add(e & r), s.rule.rank)
-            for s, r in by_rank
-            for e in (s.open, s.contested)
-            if e is not None
-        ]
-        stays = NO
+        default = OUTCOME_RANK[track.default]
         closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
-        floor = add(_first([(e, s.rule.rank) for e, s in closures], -1))
-        shut = add(any_of([e for e, _ in closures]))
-        if closures:
-            gap = ~any_hit if default != _PROHIBITED else NO
-            stays = add(shut & (gap | (decided < floor)))
-            shown = _first_code([(e, s.code) for e, s in closures])
-            code = add(pl.when(stays).then(shown).otherwise(code))
-            decided = add(pl.when(stays).then(floor).otherwise(decided))
-            any_hit = add(any_hit | stays)
-        rank = peak = decided
-        if doubts:
-            # The strictest that is still possible: open rules, what stands behind them, the
-            # default.
-            behind = (
-                [_first([(s.sure, s.rule.rank) for s in ordered], -1)]
-                if any(s.contested is not None for s in ordered)
-                else []
-            )
-            gap_ = ~settled if default == _PROHIBITED else ~settled & ~shut
-            last = pl.when(gap_).then(_rank(default)).otherwise(_rank(-1))
-            peak = add(pl.max_horizontal(decided, floor, _first(doubts, -1), *behind, last))
-            ask = peak > decided
-            if track.default in BLOCKING:
-                ask = ask | (~any_hit & any_of([e for e, _ in doubts]))
-            rank = add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(decided))
-        unmet, failed = (
-            self.duties(
-                track, ordered, rank, (decided, code, stays, {s.rule: e for e, s in closures})
-            )
-            if self.status
-            else (NO, NO)
+        return _Course(
+            ordered=ordered,
+            default=default,
+            settled=settled,
+            decided=add(_first([(s.hit, s.rule.rank) for s in ordered], default)),
+            code=add(_first_code([(s.hit, s.code) for s in ordered])),
+            any_hit=add(any_of([s.hit for s in ordered])),
+            doubts=[
+                (add(doubt & r), s.rule.rank)
+                for s, r in by_rank
+                for doubt in (s.open, s.contested)
+                if doubt is not None
+            ],
+            closures=closures,
+            floor=add(_first([(shut, s.rule.rank) for shut, s in closures], -1)),
+            shut=add(any_of([shut for shut, _ in closures])),
         )
-        return _Side(rank, peak, code, unmet, failed, exports)
+
+    def close(self, course: _Course) -> None:
+        """Let closed routes stand where nothing stricter follows."""
+        add = self.steps.add
+        gap = ~course.any_hit if course.default != _PROHIBITED else NO
+        stays = add(course.shut & (gap | (course.decided < course.floor)))
+        shown = _first_code([(shut, s.code) for shut, s in course.closures])
+        course.code = add(pl.when(stays).then(shown).otherwise(course.code))
+        course.decided = add(pl.when(stays).then(course.floor).otherwise(course.decided))
+        course.any_hit = add(course.any_hit | stays)
+        course.stays = stays
+
+    def doubt(self, course: _Course) -> tuple[pl.Expr, pl.Expr]:
+        """Return rank and strictest rank: open rules, what stands behind them, the default."""
+        add = self.steps.add
+        behind = []
+        if any(state.contested is not None for state in course.ordered):
+            behind = [_first([(s.sure, s.rule.rank) for s in course.ordered], -1)]
+        gap = ~course.settled
+        if course.default != _PROHIBITED:
+            gap = gap & ~course.shut
+        last = pl.when(gap).then(_rank(course.default)).otherwise(_rank(-1))
+        wild = _first(course.doubts, -1)
+        peak = add(pl.max_horizontal(course.decided, course.floor, wild, *behind, last))
+        ask = peak > course.decided
+        if OUTCOMES[course.default] in BLOCKING:
+            ask = ask | (~course.any_hit & any_of([doubt for doubt, _ in course.doubts]))
+        return add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(course.decided)), peak
 
     # -- status ----------------------------------------------------------------------------------
 
-    def duties(
-        self,
-        track: Track,
-        states: list[_State],
-        rank: pl.Expr,
-        deciding: tuple[pl.Expr, pl.Expr, pl.Expr, dict[BoundRule, pl.Expr]],
-    ) -> tuple[pl.Expr, pl.Expr]:
+    def duties(self, track: Track, course: _Course, rank: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
         """Return (some duty before the transfer is unmet, some duty has failed)."""
-        decided, code, stays, closures = deciding
+        states, code = course.ordered, course.code
+        closures = {state.rule: shut for shut, state in course.closures}
         unmet: list[pl.Expr] = []
         failed: list[pl.Expr] = []
         before = NO
@@ -228,9 +254,15 @@ class Builder:
                 for other in states
                 if (other.rule.rank, other.rule.klass) == (state.rule.rank, state.rule.klass)
             ]
-            hit = state.hit & ~stays & any_of([code.eq_missing(_code(other)) for other in alike])
+            hit = (
+                state.hit
+                & ~course.stays
+                & any_of([code.eq_missing(_code(other)) for other in alike])
+            )
             if state.rule in closures:
-                hit = hit | (closures[state.rule] & stays & (decided == state.rule.rank))
+                hit = hit | (
+                    closures[state.rule] & course.stays & (course.decided == state.rule.rank)
+                )
             hit = self.steps.add(hit)
             for duty in route:
                 arises = hit & self.reader.truth(duty.when_node).fill_null(True)

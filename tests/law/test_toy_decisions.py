@@ -191,6 +191,8 @@ def test_a_day_before_the_law_names_the_first_day(toy: Library) -> None:
     found = assess(toy, as_of="2019-12-31")
     assert (found.outcome, found.status) == ("NEEDS_HUMAN", "undecided")
     assert "2020-01-01" in found.sides[0].reason
+    early = toy.bind(toy.flow("US", "CN", date(2019, 6, 1))).explain(BASE | {"data.hr": False})
+    assert [(c.value, c.outcome) for c in early.changes] == [("2020-01-01", "PROHIBITED")]
 
 
 def test_a_place_without_rulebook_needs_a_person(toy: Library) -> None:

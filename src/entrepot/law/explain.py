@@ -219,7 +219,12 @@ def _sentence(spec: FactSpec, value: Scalar, now: Scalar | None) -> str:
 def _other_days(bound: BoundLaw, facts: FactSet, now: Decision) -> list[Change]:
     """Return the nearest earlier and later day on which the law answers otherwise."""
     library, flow = bound.library, bound.flow
-    days = library.turning_days([regime for regime, _, _ in now.verdicts])
+    prepared = bound.prepare(facts)
+    days = library.turning_days(
+        bound_regime.regime.id
+        for bound_regime in bound.content.regimes
+        if any(option.engages(prepared) for option in bound_regime.options)
+    )
     later = [day for day in days if day > flow.as_of][:DAYS_TRIED_MAX]
     earlier = [day - timedelta(days=1) for day in days if day <= flow.as_of][-DAYS_TRIED_MAX:]
     changes = []

@@ -111,3 +111,71 @@ def test_one_damaged_byte_does_not_change_the_encoding() -> None:
         content = bytearray(text.encode(codec))
         content[31] = 0xFF
         assert detect_encoding(bytes(content), complete=True).name == name
+
+
+ENGLISH = "".join(
+    f"{at},Customer number {at},{at} High Street,Leeds,paid in full on time\n" for at in range(200)
+)
+STRAYS_WEST = [
+    "Café Nero", "Zoë Smith", "10° north", "£45.00", "½ pint", "naïve view", "Señor Frog",
+    "MÜNCHEN", "São Paulo", "Ångström", "Günther Müller", "© 2024", "Ñandú", "Français",
+    "à la carte", "crème", "“quoted”", "it’s", "a – b",
+]  # fmt: skip
+STRAYS_OTHER = [
+    ("mac_roman", "Günther"), ("mac_roman", "São Paulo"), ("mac_roman", "Peña"),
+    ("mac_roman", "Ångström"), ("mac_roman", "Citroën"), ("mac_roman", "it’s"),
+    ("mac_roman", "the “Oak” – a pub"), ("mac_roman", "naïve view"), ("cp850", "naïve view"),
+    ("cp850", "Ångström"), ("cp850", "Señor Frog"), ("cp850", "Québec"), ("cp850", "Citroën"),
+]  # fmt: skip
+STRAYS_REAL = [
+    ("gb18030", "gb18030", "王伟"),
+    ("gb18030", "gb18030", "北京市海淀区"),
+    ("gb18030", "gb18030", "Zoë Smith"),
+    ("cp932", "shift_jis", "佐藤 健"),
+    ("cp932", "shift_jis", "東京都新宿区"),
+    ("cp949", "euc-kr", "김민준"),
+    ("cp950", "big5", "陳志明"),
+    ("cp1251", "windows-1251", "Иван Петров"),
+    ("cp1250", "windows-1250", "Łukasz Dąbrowski, Świętosława Kozłowska"),
+]
+
+
+def with_stray(cell: str, codec: str) -> bytes:
+    return f"{ENGLISH}900,{cell},1 High St,York,x\n".encode(codec)
+
+
+@pytest.mark.parametrize("cell", STRAYS_WEST)
+def test_a_stray_western_character_in_an_english_table(cell: str) -> None:
+    content = with_stray(cell, "cp1252")
+    found = detect_encoding(content, complete=True)
+    assert found.name in ("latin-1", "windows-1252")
+    assert content.decode(found.codec).endswith(f"900,{cell},1 High St,York,x\n")
+    assert found.warning == ""
+
+
+@pytest.mark.parametrize(("codec", "cell"), STRAYS_OTHER)
+def test_strays_of_an_unknown_code_page_make_no_eastern_text(codec: str, cell: str) -> None:
+    found = detect_encoding(with_stray(cell, codec), complete=True)
+    assert found.name in ("latin-1", "windows-1252")
+
+
+@pytest.mark.parametrize(("codec", "name", "cell"), STRAYS_REAL)
+def test_one_real_cell_in_an_english_table_is_believed(codec: str, name: str, cell: str) -> None:
+    found = detect_encoding(with_stray(cell, codec), complete=True)
+    assert (found.name, found.warning) == (name, "")
+
+
+def test_bytes_that_nothing_explains_are_western_and_said_to_be_doubtful() -> None:
+    damage = b"answer \x81\xca\x89\xdb\xd3\x89\xdb\xcfyes\x81\xca\x89\xdb\xd3\xe5\x9d] please\n"
+    found = detect_encoding(ENGLISH.encode() + damage, complete=True)
+    assert found.codec in ("latin-1", "cp1252")
+    assert found.warning.startswith("15 bytes beyond ASCII at its start fit no encoding known")
+    twice_converted = b"Ca\xcc_\xe5\xb1on City,Rub\xcc_\xe5\xa9n,Sheriff\xcc_\xe5\xc8s Office\n"
+    found = detect_encoding(ENGLISH.encode() + twice_converted, complete=True)
+    assert (found.name, "fit no encoding" in found.warning) == ("latin-1", True)
+
+
+def test_latin1_where_the_sample_is_all_and_windows_1252_where_more_may_follow() -> None:
+    content = with_stray("Zoë", "latin-1")
+    assert detect_encoding(content, complete=True).name == "latin-1"
+    assert detect_encoding(content, complete=False).name == "windows-1252"

@@ -18,6 +18,7 @@ from entrepot.kernel.errors import InvalidInput
 from entrepot.port.read.bridges import arrow_file
 from entrepot.port.read.form import Form
 from entrepot.port.read.text import as_text
+from entrepot.port.read.western import encode_western
 from entrepot.port.read.xlsx_writing import SheetWriter
 
 
@@ -159,13 +160,18 @@ class _Encoded:
             self._sink.write(content)
             return
         try:
-            self._sink.write(self._codec.encode(content.decode(), "strict")[0])
+            self._sink.write(self._encoded(content.decode()))
         except UnicodeEncodeError as error:
             raise InvalidInput(
                 f"the data hold a character that {self._name} does not have",
                 value=f"U+{ord(error.object[error.start]):04X}",
                 remedy="write the file as UTF-8",
             ) from None
+
+    def _encoded(self, text: str) -> bytes:
+        if self._codec.name == "cp1252":
+            return encode_western(text)
+        return self._codec.encode(text, "strict")[0]
 
 
 class _CsvEncoder:

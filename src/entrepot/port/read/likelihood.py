@@ -41,6 +41,10 @@ _ASCII_BITS = 4.5
 _DAMAGE_BITS = 60.0
 """One undecodable byte: dear enough to lose against any real reading, cheap enough that one
 damaged byte does not hand a Chinese file to Latin-1, which can decode anything."""
+_UNDEFINED_BITS = 16.0
+"""A byte without a character in windows-1252: it is read all the same (see `western`)."""
+_FOUR_BYTE_BITS = 14.0
+"""A character of four bytes in GB 18030 is rare, but so is its pattern of bytes in other text."""
 _RARE_BITS = 26.0
 _PUNCTUATION_EAST = frozenset(
     "，。、：；！？（）「」『』【】《》“”‘’…—・ー～　〇々０１２３４５６７８９－·"
@@ -68,6 +72,19 @@ def cost_bits(sample: bytes, codec: str) -> float:
     bits = ascii_count * _ASCII_BITS
     bits += sum(count * char_bits(char) for char, count in high.items())
     return bits + _context_bits(text, codec)
+
+
+def high_cost_bits(sample: bytes, codec: str) -> float:
+    """Return the bits that `codec` needs per byte of `sample` beyond ASCII; 0 if there is none.
+
+    In GB 18030 digits are parts of characters of four bytes, and are counted with them: Latin text
+    hardly ever has the pattern by chance, so that one such character is good evidence.
+    """
+    ascii_count = sum(1 for char in sample.decode(codec, "replace") if char < "\x80")
+    high = sum(1 for byte in sample if byte >= 0x80)
+    if codec == "gb18030":
+        high = len(sample) - ascii_count
+    return (cost_bits(sample, codec) - ascii_count * _ASCII_BITS) / high if high else 0.0
 
 
 def _context_bits(text: str, codec: str) -> float:
@@ -106,6 +123,8 @@ def _simplified_bits(char: str) -> float:
         return 13.9
     if 0xD8 <= lead <= 0xF7:
         return 17.5
+    if len(char.encode("gb18030", "replace")) == 4:
+        return _FOUR_BYTE_BITS
     return 22.0 if "一" <= char <= "\u9fff" else _RARE_BITS
 
 
@@ -149,6 +168,8 @@ def _korean_bits(char: str) -> float:
 
 
 def _western_bits(char: str) -> float:
+    if char == "\ufffd":
+        return _UNDEFINED_BITS
     if char in LATIN_WEST:
         return 6.0
     if char in PUNCTUATION_WEST:
@@ -189,7 +210,7 @@ _MODELS = {
     "cp932": _with_damage(_japanese_bits),
     "euc_jp": _with_damage(_japanese_bits),
     "cp949": _with_damage(_korean_bits),
-    "cp1252": _with_damage(_western_bits),
+    "cp1252": _western_bits,
     "cp1250": _with_damage(_central_bits),
     "cp1251": _with_damage(_cyrillic_bits),
 }

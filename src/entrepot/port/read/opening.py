@@ -53,6 +53,8 @@ def _report(source: Source, kind: str, found: Found) -> FileReport:
     name = source.path.name
     agrees = extension_agrees(name, kind, source.compression)
     warnings = list(found.warnings)
+    if source.text_warning:
+        warnings.append(source.text_warning)
     if not agrees:
         shown = kind if source.compression == "none" else f"{kind} in {source.compression}"
         warnings.insert(0, f"the file name {name} disagrees with the content, which is {shown}")
@@ -62,7 +64,7 @@ def _report(source: Source, kind: str, found: Found) -> FileReport:
         sha256=source.sha256(),
         format=kind,
         compression=source.compression,
-        encoding=found.encoding,
+        encoding=source.text_encoding or found.encoding,
         dialect=found.dialect,
         extension_agrees=agrees,
         parts=found.parts,

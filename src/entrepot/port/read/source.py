@@ -64,6 +64,10 @@ class Source:
         self._unpacked: IO[bytes] | None = None
         self.closers: list[Callable[[], None]] = []
         """What a reader wants called when the dataset is closed."""
+        self.text_encoding = ""
+        """The encoding that the last pass over the text decided on; "" until one did."""
+        self.text_warning = ""
+        """What that pass has to say about it."""
 
     def stream(self) -> ByteStream:
         """Start a pass over the decompressed bytes from the first one."""

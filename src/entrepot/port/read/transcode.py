@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 
 from entrepot.kernel.errors import UnreadableData
-from entrepot.port.read.encoding import Encoding, detect_encoding
+from entrepot.port.read.encoding import UNDEFINED_WARNING, Encoding, detect_encoding
 from entrepot.port.read.source import HEAD_BYTES, READ_BYTES, ByteStream, Source, read_exactly
+from entrepot.port.read.western import UNDEFINED, WesternDecoder
 
 _DECODE_BYTES = 256 * 1024
 
@@ -95,7 +96,12 @@ class Utf8Stream:
         self._start_decoder()
 
     def _start_decoder(self) -> None:
-        if self.encoding.codec != "utf-8":
+        if self._decided:
+            self._source.text_encoding = self.encoding.name
+            self._source.text_warning = self._source.text_warning or self.encoding.warning
+        if self.encoding.codec == "cp1252":
+            self._decoder = WesternDecoder("strict")
+        elif self.encoding.codec != "utf-8":
             self._decoder = codecs.getincrementaldecoder(self.encoding.codec)("strict")
 
     def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:
@@ -108,6 +114,9 @@ class Utf8Stream:
                 self.encoding, offset, error.object[error.start : error.end]
             ) from None
         self._offset += len(chunk)
+        if self.encoding.codec == "cp1252" and not self._source.text_warning:
+            if len(chunk.translate(None, UNDEFINED)) < len(chunk):
+                self._source.text_warning = UNDEFINED_WARNING
         return text.encode()
 
 

@@ -105,7 +105,7 @@ def inspect_dataset(
         rows=sum(part.rows for part in parts),
         columns=columns,
         table=_joined([part.table for part in parts]),
-        not_examined=_not_examined(columns, parts),
+        not_examined=[*_not_examined(columns, parts), *_unread(file.warnings)],
         detectors=detectors(),
         skipped=skipped(),
         regimes=sorted(sensitivities),
@@ -293,6 +293,15 @@ def _not_examined(columns: list[ColumnReport], parts: list[_Part]) -> list[str]:
     if left_out:
         found.append(f"residence of {left_out:,} rows beyond the most frequent jurisdictions")
     return found
+
+
+def _unread(warnings: list[str]) -> list[str]:
+    """Return what the reader says stands in the file but in no column: nothing looked into it."""
+    return [
+        warning.removeprefix("not examined: ")
+        for warning in warnings
+        if warning.startswith("not examined:") or " left out" in warning
+    ]
 
 
 def _joined(tables: list[TableReport]) -> TableReport:

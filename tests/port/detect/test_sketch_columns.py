@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from entrepot.port.detect.sketch import SAMPLE_SIZE, DistinctCounter, Sample, as_text
+from entrepot.port.detect.sketch import SAMPLE_SIZE, DistinctCounter, Sample, Tally, as_text
 
 
 def fill(values: pl.Series, batch: int) -> tuple[Sample, DistinctCounter]:
     sample, counter = Sample(), DistinctCounter(1 << 20)
     for start in range(0, len(values), batch):
         part = values.slice(start, batch)
-        hashes = part.hash()
-        unique = hashes.unique().to_numpy()
-        counter.add(unique)
-        sample.add(part, hashes, unique)
+        tally = Tally.of(part)
+        counter.add(tally.distinct)
+        sample.add(part, tally)
     return sample, counter
 
 

@@ -16,7 +16,7 @@ from entrepot.port.detect.judge_shapes import shape_lanes
 from entrepot.port.detect.judge_words import word_lanes
 from entrepot.port.detect.profile import Profile
 from entrepot.port.detect.shapes import measure
-from entrepot.port.detect.sketch import DistinctCounter, Sample, as_text
+from entrepot.port.detect.sketch import DistinctCounter, Sample, Tally, as_text
 from entrepot.port.detect.sweep import PLAN_SAMPLE, Sweep, plausible
 from entrepot.port.detect.verdict import Case, report
 from entrepot.port.model import Category, ColumnReport
@@ -47,7 +47,7 @@ class _ColumnState:
         self.cells += len(series)
         present = series.drop_nulls() if series.null_count() else series
         if present.dtype == pl.String:
-            empty = present.str.len_bytes() == 0
+            empty = present == ""
             present = present.filter(~empty) if empty.any() else present
         elif not _hashable(present.dtype):
             present = as_text(present)
@@ -55,21 +55,19 @@ class _ColumnState:
         if not len(present):
             return
         self.defects.see(present)
-        hashes = present.hash()
-        unique = hashes.unique().to_numpy()
+        tally = Tally.of(present)
         was_complete = self.sample.complete
-        before, counts = self.sample.values, self.sample.counts
-        self.distinct.add(unique)
-        self.sample.add(present, hashes, unique)
+        before, counts = self.sample.values, self.sample.counts.copy()
+        self.distinct.add(tally.distinct)
+        self.sample.add(present, tally)
         if not self.sample.complete and _worth_sweeping(present):
             if self.sweep is None:
                 self.sweep = Sweep(self.sample.values)
                 if was_complete and len(before):
                     self.sweep.run(before, counts)
-            if len(unique) * 3 < len(present):  # few values, often repeated: read each once
-                tally = present.rename("v").value_counts(name="n")
-                counts = tally["n"].cast(pl.Int64).to_numpy()
-                self.sweep.run(as_text(tally.to_series(0)), counts)
+            if len(tally.distinct) * 3 < len(present):  # often repeated: read each value once
+                rows = tally.rows_of(tally.distinct)
+                self.sweep.run(as_text(present.gather(rows)), tally.counts)
             else:
                 self.sweep.run(as_text(present))
 
@@ -149,6 +147,7 @@ class ColumnScanner:
     def feed(self, frame: pl.DataFrame) -> None:
         """Scan one batch; columns are taken by position."""
         jobs = list(zip(self._states, frame.get_columns(), strict=True))
+        jobs.sort(key=lambda job: -job[1].estimated_size())  # the longest last would run alone
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
             for _ in pool.map(lambda job: job[0].feed(job[1]), jobs):
                 pass

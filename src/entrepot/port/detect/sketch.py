@@ -8,6 +8,8 @@ sample is the whole column and every figure drawn from it is exact.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -17,6 +19,52 @@ SAMPLE_SIZE = 4096
 CELL_CHARS_MAX = 2000
 """Characters kept of one sampled cell; longer prose is searched in full by the sweep."""
 _MERGE_AT = 1 << 18
+
+Hashes = NDArray[np.uint64]
+
+
+def distinct_of(hashes: Hashes) -> Hashes:
+    """Return the distinct `hashes` in ascending order.
+
+    By sorting, which NumPy does with vector instructions: a third of the time of a hash table.
+    """
+    ordered = np.sort(hashes)
+    return ordered[_starts(ordered)]
+
+
+def _starts(ordered: Hashes) -> NDArray[np.bool_]:
+    """Return where a run of equal values begins in an ascending array."""
+    starts = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=starts[1:])
+    return starts
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The hashes of one batch of a column: by row, and the distinct ones with their counts."""
+
+    hashes: Hashes
+    distinct: Hashes
+    """In ascending order."""
+    counts: NDArray[np.int64]
+    """Cells that hold each of `distinct`."""
+
+    @classmethod
+    def of(cls, values: pl.Series) -> Tally:
+        """Hash the non-null `values` of one batch."""
+        hashes = values.hash().to_numpy()
+        ordered = np.sort(hashes)
+        first = np.flatnonzero(_starts(ordered))
+        return cls(hashes, ordered[first], np.diff(first, append=len(ordered)))
+
+    def rows_of(self, chosen: Hashes) -> NDArray[np.intp]:
+        """Return one row for each of `chosen`, which are ascending and among `distinct`."""
+        rows = np.arange(len(self.hashes))
+        if len(chosen) * 2 < len(self.distinct):
+            rows = np.flatnonzero((self.hashes >= chosen[0]) & (self.hashes <= chosen[-1]))
+        hashes = self.hashes[rows]
+        order = np.argsort(hashes)
+        return rows[order[np.searchsorted(hashes, chosen, sorter=order)]]
 
 
 class DistinctCounter:
@@ -29,10 +77,10 @@ class DistinctCounter:
         self._limit = max(limit, 1 << 14)
         self._k = 1 << 14
         self._exact = True
-        self._held: NDArray[np.uint64] = np.empty(0, np.uint64)
-        self._pending: list[NDArray[np.uint64]] = []
+        self._held: Hashes = np.empty(0, np.uint64)
+        self._pending: list[Hashes] = []
 
-    def add(self, hashes: NDArray[np.uint64]) -> None:
+    def add(self, hashes: Hashes) -> None:
         """Add the distinct hashes of one batch (in any order)."""
         if not self._exact and len(self._held):
             hashes = hashes[hashes < self._held[-1]]
@@ -43,8 +91,7 @@ class DistinctCounter:
     def _merge(self) -> None:
         if self._pending:
             if len(self._held) or len(self._pending) > 1:
-                joined = pl.Series(np.concatenate([self._held, *self._pending]))
-                self._held = joined.unique().to_numpy()
+                self._held = distinct_of(np.concatenate([self._held, *self._pending]))
             else:
                 self._held = self._pending[0]
             self._pending = []
@@ -74,45 +121,39 @@ class Sample:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._hashes: NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._hashes: Hashes = np.empty(0, np.uint64)
         self._counts: NDArray[np.int64] = np.empty(0, np.int64)
         self._values = pl.Series("v", [], dtype=pl.String)
         self.complete = True
         """True while every distinct value seen is in the sample."""
 
-    def add(self, values: pl.Series, hashes: pl.Series, distinct: NDArray[np.uint64]) -> None:
-        """Take in one batch: non-null `values`, their `hashes`, and the `distinct` hashes."""
-        ceiling = self._ceiling(distinct)
-        if ceiling is not None:
-            keep = hashes < ceiling
-            values, hashes = values.filter(keep), hashes.filter(keep)
-        if not len(values):
-            return
-        batch = (
-            pl.DataFrame({"h": hashes, "v": values})
-            .group_by("h")
-            .agg(pl.first("v"), pl.len().cast(pl.Int64).alias("n"))
-        )
-        batch = batch.with_columns(as_text(batch["v"]).str.slice(0, CELL_CHARS_MAX).alias("v"))
-        held = pl.DataFrame({"h": self._hashes, "v": self._values, "n": self._counts})
-        merged = pl.concat([held, batch]).group_by("h").agg(pl.first("v"), pl.sum("n")).sort("h")
-        if len(merged) > SAMPLE_SIZE:
+    def add(self, values: pl.Series, tally: Tally) -> None:
+        """Take in one batch: its non-null `values` and their `tally`."""
+        hashes, counts = tally.distinct[:SAMPLE_SIZE], tally.counts[:SAMPLE_SIZE]
+        if len(tally.distinct) > SAMPLE_SIZE:
             self.complete = False
-            merged = merged.head(SAMPLE_SIZE)
-        self._hashes = merged["h"].to_numpy().copy()
-        self._counts = merged["n"].to_numpy().copy()
-        self._values = merged["v"]
+        if not self.complete and len(self._hashes) == SAMPLE_SIZE:
+            end = int(np.searchsorted(hashes, self._hashes[-1], side="right"))
+            hashes, counts = hashes[:end], counts[:end]
+        places = np.searchsorted(self._hashes, hashes)
+        known = places < len(self._hashes)
+        known[known] = self._hashes[places[known]] == hashes[known]
+        self._counts[places[known]] += counts[known]
+        if not known.all():
+            fresh = hashes[~known]
+            texts = shortened(as_text(values.gather(tally.rows_of(fresh))))
+            self._insert(fresh, counts[~known], texts)
 
-    def _ceiling(self, distinct: NDArray[np.uint64]) -> int | None:
-        """Return the hash at and above which no value of this batch can enter the sample."""
-        ceiling: int | None = None
-        if not self.complete and len(self._hashes):
-            ceiling = int(self._hashes[-1]) + 1
-        if len(distinct) > SAMPLE_SIZE:
-            kth = int(np.partition(distinct, SAMPLE_SIZE)[SAMPLE_SIZE])
+    def _insert(self, hashes: Hashes, counts: NDArray[np.int64], texts: pl.Series) -> None:
+        """Put in distinct values that are not held yet; keep those of the smallest hashes."""
+        joined = np.concatenate([self._hashes, hashes])
+        order = np.argsort(joined)
+        if len(order) > SAMPLE_SIZE:
             self.complete = False
-            ceiling = kth if ceiling is None else min(ceiling, kth)
-        return ceiling
+            order = order[:SAMPLE_SIZE]
+        self._hashes = joined[order]
+        self._counts = np.concatenate([self._counts, counts])[order]
+        self._values = pl.concat([self._values, texts.alias("v")]).gather(order)
 
     @property
     def values(self) -> pl.Series:
@@ -123,6 +164,14 @@ class Sample:
     def counts(self) -> NDArray[np.int64]:
         """How many cells held each sampled value."""
         return self._counts
+
+
+def shortened(texts: pl.Series) -> pl.Series:
+    """Return `texts` cut to `CELL_CHARS_MAX` characters (untouched when none is that long)."""
+    longest = texts.str.len_bytes().max()
+    if isinstance(longest, int) and longest > CELL_CHARS_MAX:
+        return texts.str.slice(0, CELL_CHARS_MAX)
+    return texts
 
 
 def as_text(values: pl.Series) -> pl.Series:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel.decisions import Decision, Granted, Reason, Refused
 from entrepot.kernel.encoding import encode
+from entrepot.kernel.errors import InvalidInput
 from entrepot.kernel.institution import Facts, Request
 from entrepot.law.assess import BoundLaw
 from entrepot.law.factset import FactSet
@@ -197,6 +198,30 @@ def _stale(body: Certificate, day: date) -> list[Reason]:
             f"on which it leaves ({day.isoformat()}).",
         )
     ]
+
+
+def asked_again(body: Certificate, library: Library) -> list[str]:
+    """Ask the law once more on a certificate's own facts; return what differs, in sentences.
+
+    For a reader who has the same rulebooks and does not want to believe the log of a stranger.
+    """
+    try:
+        factset = engine_facts(library, body.engine_facts)
+        flow = library.flow(
+            body.flow.origin,
+            body.flow.destination,
+            date.fromisoformat(body.flow.as_of),
+            date.fromisoformat(body.flow.known_at),
+        )
+    except ValueError as error:
+        return [f"A day of the certificate is none: {error}."]
+    except InvalidInput as error:
+        return [f"The certified facts are refused: {error.what}."]
+    bound = library.bind(flow)
+    assessment = bound.assess(factset)
+    found = [*not_open(assessment), *unsigned_findings(assessment, factset, library)]
+    found += _differences(body, assessment, shipment_counts(bound, factset, assessment))
+    return [reason.sentence for reason in found]
 
 
 def _differences(

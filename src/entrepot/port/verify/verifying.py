@@ -9,7 +9,8 @@
      7 tiles         every byte of tiles and entry bundle hashes to the checkpoint's root
      8 receipt       proves the same entry in the same tree (RFC 9942)
      9 opening       opens the entry's commitments; its act is this certificate, and it was granted
-    10 law           the hashes the log recorded are those the certificate names
+    10 law           the hashes the log recorded are those the certificate names; where the same
+                     rulebooks are loaded here, they give the certified answer on its facts
     11 validity      notes, not failures: day of expiry, other versions of rulebooks
 
 A step that fails ends the walk. Every byte of every file in the folder is covered by a signature
@@ -27,6 +28,7 @@ from typing import Final
 
 import msgspec
 
+from entrepot import __version__
 from entrepot.kernel.acts import VerifiedAct, verify_act
 from entrepot.kernel.checkpoint import Checkpoint, LogKeys, parse_log_keys, verify_checkpoint
 from entrepot.kernel.decisions import Granted
@@ -41,16 +43,17 @@ from entrepot.kernel.export import (
     verify_export,
 )
 from entrepot.kernel.keys import Algorithm, PublicKey, public_key_from_pem
-from entrepot.kernel.log import read_file
 from entrepot.kernel.receipt import claimed_position, verify_receipt
 from entrepot.kernel.tiles import prove_from_tiles
 from entrepot.law.library import Library
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import KIND, Certificate, clearance_id
 from entrepot.port.clear.clearing import CERTIFICATE_FILE, PROOF_FOLDER
+from entrepot.port.clear.rules import asked_again
+from entrepot.port.verify.folder import content_of, sizes
 
-FILES_MAX: Final = 10_000
 CERTIFICATE_MAX_BYTES: Final = 1 << 20
+KEY_MAX_BYTES: Final = 1 << 16
 PROOF_MAX_BYTES: Final = 17 << 20
 """An entry bundle holds at most 256 entries of 65,535 bytes with their lengths: 16.8 MB."""
 _CHUNK_BYTES: Final = 1 << 20
@@ -114,7 +117,7 @@ class _Walk:
         self.folder, self.proof = folder, folder / PROOF_FOLDER
         self.trusted, self.as_of, self.library = trusted, as_of, library
         self.steps: list[StepResult] = []
-        self.names: set[str] = set()
+        self.sizes: dict[str, int] = {}
         self.raw = b""
         self.act: VerifiedAct
         self.certificate: Certificate
@@ -150,27 +153,19 @@ class _Walk:
         return Verification(self.steps, self.certificate)
 
     def folder_step(self) -> str:
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_symlink() or not (path.is_dir() or path.is_file()):
-                raise VerificationError(
-                    "the folder holds a link or a special file", value=path.name
-                )
-            if path.is_file():
-                name = path.relative_to(self.folder).as_posix()
-                self.names.add(name)
-                if name.startswith(f"{PROOF_FOLDER}/") and path.stat().st_size > PROOF_MAX_BYTES:
-                    raise VerificationError("a proof file is too large to be one", value=name)
-            if len(self.names) > FILES_MAX:
-                raise VerificationError("the folder holds too many files", value=len(self.names))
+        self.sizes = sizes(self.folder)
+        for name, size in self.sizes.items():
+            if name.startswith(f"{PROOF_FOLDER}/") and size > PROOF_MAX_BYTES:
+                raise VerificationError("a proof file is too large to be one", value=name)
         needed = [
             CERTIFICATE_FILE,
             *(f"{PROOF_FOLDER}/{name}" for name in (KEYS_FILE, CHECKPOINT_FILE, RECEIPT_FILE)),
             f"{PROOF_FOLDER}/{OPENING_FILE}",
         ]
         for name in needed:
-            if name not in self.names:
+            if name not in self.sizes:
                 raise VerificationError("a file is missing", value=name)
-        return f"{len(self.names)} files, no links"
+        return f"{len(self.sizes)} files, no links"
 
     def certificate_step(self) -> str:
         self.raw = self.need(CERTIFICATE_FILE, CERTIFICATE_MAX_BYTES)
@@ -204,19 +199,20 @@ class _Walk:
 
     def files_step(self) -> str:
         listed = {file.name: file for file in self.certificate.files}
-        own = {name for name in self.names if not name.startswith(f"{PROOF_FOLDER}/")}
+        own = {name for name in self.sizes if not name.startswith(f"{PROOF_FOLDER}/")}
         odd = sorted(own ^ {*listed, CERTIFICATE_FILE})
         if odd:
             what = "a file is missing" if odd[0] in listed else "a file is not in the certificate"
             raise VerificationError(what, value=odd[0])
         size = 0
         for name, file in sorted(listed.items()):
-            found_size, found_hash = hashed(self.folder / name)
+            found_size = self.sizes[name]
             if found_size != file.size_bytes:
                 raise VerificationError(
                     "a file has another size than the certificate says",
                     value=f"{name}: {found_size:,}, not {file.size_bytes:,} bytes",
                 )
+            found_hash = hashed(self.folder / name)
             if found_hash != file.sha256:
                 raise VerificationError(
                     "a file was changed: its SHA-256 is not the one in the certificate", value=name
@@ -250,7 +246,7 @@ class _Walk:
             index,
             self.checkpoint.size,
             self.checkpoint.root,
-            lambda name: read_file(self.proof, name),
+            lambda name: content_of(self.proof / name, PROOF_MAX_BYTES),
         )
         return f"entry {index:,} is in the tree, every tile hashes to the root"
 
@@ -282,7 +278,18 @@ class _Walk:
     def law_step(self) -> str:
         if tuple(sorted(self.certificate.law.values())) != tuple(self.logged_law):
             raise VerificationError("the log records other rulebooks than the certificate names")
-        return f"{len(self.certificate.law)} rulebooks, hashes as logged"
+        seen = f"{len(self.certificate.law)} rulebooks, hashes as logged"
+        if self.library is None or self.changed_law(self.library):
+            return seen
+        differs = asked_again(self.certificate, self.library)
+        if not differs:
+            return f"{seen}; asked again, they give the same answer"
+        if self.certificate.entrepot == __version__:
+            raise VerificationError(
+                "the law, asked again on the certified facts, gives another answer",
+                value=" ".join(differs),
+            )
+        return f"{seen}; this version gives another answer: {' '.join(differs)}"
 
     def notes(self) -> list[str]:
         found = []
@@ -298,39 +305,37 @@ class _Walk:
             else:
                 found.append(f"valid until {validity.valid_until} ({validity.because})")
         if self.library is not None:
-            found += self.changed_law(self.library)
+            changed = self.changed_law(self.library)
+            found.append(
+                f"other versions of rulebooks are loaded here: {', '.join(changed)}"
+                if changed
+                else "the rulebooks relied on are the ones loaded here"
+            )
         return found
 
     def changed_law(self, library: Library) -> list[str]:
         known = {book.id: book.sha256 for book in library.rulebooks}
-        changed = sorted(
+        return sorted(
             name for name, digest in self.certificate.law.items() if known.get(name) != digest
         )
-        if not changed:
-            return ["the rulebooks relied on are the ones loaded here"]
-        return [f"other versions of rulebooks are loaded here: {', '.join(changed)}"]
 
     def need(self, name: str, size_max: int = OPENING_MAX_BYTES) -> bytes:
-        content = read_file(self.folder, name)
+        content = content_of(self.folder / name, size_max)
         if content is None:
             raise VerificationError("a file is missing", value=name)
-        if len(content) > size_max:
-            raise VerificationError("a file is too large to be what it should be", value=name)
         return content
 
 
-def hashed(path: Path) -> tuple[int, str]:
-    """Return size and SHA-256 of a file, read in pieces. Raises `StorageError`."""
+def hashed(path: Path) -> str:
+    """Return the SHA-256 of a file, read in pieces, in hexadecimal. Raises `StorageError`."""
     digest = hashlib.sha256()
-    size = 0
     try:
         with path.open("rb") as handle:
             while piece := handle.read(_CHUNK_BYTES):
                 digest.update(piece)
-                size += len(piece)
     except OSError as error:
         raise StorageError(error.strerror or "unreadable", value=path) from error
-    return size, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def trusted_key(path: Path) -> Trusted:
@@ -338,7 +343,10 @@ def trusted_key(path: Path) -> Trusted:
 
     Raises `NotFound`, or `InvalidInput` when it is neither.
     """
-    content = read_file(path.parent, path.name)
+    try:
+        content = content_of(path.resolve(), KEY_MAX_BYTES)
+    except VerificationError as error:
+        raise InvalidInput(f"key: {error.what}", value=path) from None
     if content is None:
         raise NotFound("key file does not exist", value=path)
     if b"BEGIN PUBLIC KEY" in content:

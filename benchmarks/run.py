@@ -308,7 +308,7 @@ def page(results: list[dict[str, Any]], chosen: list[Bench], missing: list[str])
             f"*What it does not.* {bench.does_not}",
         ]
         if bench.name == "inspect":
-            lines += kept_large()
+            lines += kept_large(result["rows"])
         lines.append("")
     lines += [
         "The stages of an inspection and what limits it now: "
@@ -329,11 +329,13 @@ def table_lines(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def kept_large() -> list[str]:
-    """Return the figures of the last run with a large file, which is not part of every run."""
+def kept_large(shown: list[dict[str, Any]]) -> list[str]:
+    """Return the figures of the last run with a large file, unless `shown` already has them."""
     if not LARGE.exists():
         return []
     kept = json.loads(LARGE.read_text(encoding="utf-8"))
+    if {row["name"] for row in kept["rows"]} <= {row["name"] for row in shown}:
+        return []
     return [
         "",
         f"A large file, `python3 benchmarks/run.py --large {kept['gb']:g}`, measured on "

@@ -19,11 +19,11 @@ import polars as pl
 
 from entrepot.port.model import RiskReport
 
-CLASSES_MAX = 2_000_000
+CLASSES_MAX = 1_000_000
 """Equivalence classes kept (12 bytes each) before classes are sampled."""
 VALUES_MAX = 64
 """Distinct sensitive values counted per class; more tell nothing more about the worst class."""
-PAIRS_MAX = 4_000_000
+PAIRS_MAX = 2_000_000
 """Pairs of class and sensitive value kept per column before classes are cut to `VALUES_MAX`."""
 SENSITIVE_MAX = 4
 """Sensitive columns for which l-diversity is measured; each costs as much memory as the classes."""
@@ -31,7 +31,7 @@ K_WANTED = 11
 """Smallest class that health-data publishers accept (maximum risk 0.09): the default target."""
 
 _SIZE_BANDS = [("1", 1, 1), ("2-4", 2, 4), ("5-10", 5, 10), ("11-99", 11, 99), ("100+", 100, None)]
-_MERGE_ROWS = 1_000_000
+_MERGE_ROWS = 500_000
 """Rows taken in between two merges."""
 
 

@@ -18,7 +18,7 @@ from entrepot.port.model import Category, ColumnReport, RiskReport, SubjectCount
 
 KEY_COVERAGE_MIN = 0.95
 """A column with fewer filled cells than this share does not tell the table's persons apart."""
-EXACT_PERSONS_MAX = 4_000_000
+EXACT_PERSONS_MAX = 2_000_000
 """Person keys kept per count (8 bytes each) before a count becomes an estimate (about 1 %)."""
 QUASI_IDENTIFIERS_MAX = 12
 PLAIN_DISTINCT_MAX = 1_000

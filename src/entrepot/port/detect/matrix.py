@@ -14,11 +14,17 @@ Digits = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
 _FIXED_MAX = 48
+_DIGIT_ZERO = ord("0")
+_BEYOND_ASCII = 128
 _ALNUM = np.full(256, -1, np.int8)
 _ALNUM[48:58] = np.arange(10)
 _ALNUM[65:91] = np.arange(10, 36)
 _IS_SEPARATOR = np.zeros(256, np.bool_)
 _IS_SEPARATOR[np.frombuffer(b" \t-./()", np.uint8)] = True
+_IS_BLANK = np.zeros(256, np.bool_)
+_IS_BLANK[[0x09, 0x20, 0xA0, 0xC2]] = True  # the last two: a no-break space in UTF-8
+_IS_E = np.zeros(256, np.bool_)
+_IS_E[np.frombuffer(b"eE", np.uint8)] = True
 _SEPARATORS = r"[ \t\-./()·–]"
 
 
@@ -27,36 +33,69 @@ def as_series(values: pl.Series | NDArray[np.generic] | list[str]) -> pl.Series:
     series = values if isinstance(values, pl.Series) else pl.Series("v", list(values))
     if series.dtype != pl.String:
         series = series.cast(pl.String)
-    return series.fill_null("")
+    return series.fill_null("") if series.null_count() else series
+
+
+def raw_text(values: pl.Series) -> tuple[NDArray[np.int64], Bytes]:
+    """Return where each of n texts (no nulls) starts and, at n, the last ends; and their bytes."""
+    _, ends, text = values.rechunk().to_arrow().buffers()
+    count = len(values)
+    if ends is None or text is None or not count:
+        return np.zeros(count + 1, np.int64), np.zeros(0, np.uint8)
+    offsets = np.frombuffer(memoryview(ends), np.int64, count + 1)
+    first, last = int(offsets[0]), int(offsets[-1])
+    raw = np.frombuffer(memoryview(text), np.uint8, last - first, first)
+    return offsets - first if first else offsets, raw
+
+
+def odd_ends(values: pl.Series) -> Mask:
+    """Return which non-empty texts may have a blank at an end, an exponent or a tail of `.0`.
+
+    It looks at the outer bytes alone and says yes too often rather than too rarely.
+    """
+    offsets, raw = raw_text(values)
+    starts, ends = offsets[:-1], offsets[1:]
+    tail = [raw[np.maximum(ends - back, 0)] for back in (1, 2, 3, 4)]
+    blank = _IS_BLANK[raw[starts]] | _IS_BLANK[tail[0]]
+    exponent = _IS_E[tail[1]] | _IS_E[tail[2]] | _IS_E[tail[3]]
+    odd: Mask = (
+        blank | (exponent & (tail[0] <= ord("9"))) | ((tail[0] == ord("0")) & (tail[1] <= ord(".")))
+    )
+    return odd
 
 
 def compact(values: pl.Series) -> pl.Series:
     """Return upper-case text without blanks, hyphens, dots, slashes and brackets."""
-    uniform = _without_fixed_separators(values)
-    if uniform is not None:
-        values = uniform
-    elif values.str.contains(_SEPARATORS).any():
-        values = values.str.replace_all(_SEPARATORS, "")
-    if values.str.contains("[a-z]").any():
+    offsets, raw = raw_text(values)
+    low, high = (int(raw.min()), int(raw.max())) if raw.size else (_DIGIT_ZERO, _DIGIT_ZERO)
+    if low < _DIGIT_ZERO or high >= _BEYOND_ASCII:
+        uniform = _without_fixed_separators(offsets, raw)
+        if uniform is not None:
+            values = uniform
+        elif values.str.contains(_SEPARATORS).any():
+            values = values.str.replace_all(_SEPARATORS, "")
+    if high >= ord("a") and values.str.contains("[a-z]").any():
         values = values.str.to_uppercase()
     return values
 
 
-def _without_fixed_separators(values: pl.Series) -> pl.Series | None:
+def _without_fixed_separators(offsets: NDArray[np.int64], raw: Bytes) -> pl.Series | None:
     """Drop separators that stand at the same place in every value, by bytes; None if they do not.
 
     `123-45-6789` in a whole column is the usual case, and ten times cheaper than a pattern.
     """
-    lengths = values.str.len_bytes()
-    width = lengths.max()
-    if not isinstance(width, int) or not 4 <= width <= _FIXED_MAX or lengths.min() != width:
+    lengths = np.diff(offsets)
+    width = int(lengths[0])
+    if not 4 <= width <= _FIXED_MAX or (lengths != width).any():
         return None
-    raw, _ = matrix(values, width)
-    fixed = [j for j in range(width) if _IS_SEPARATOR[raw[0, j]] and (raw[:, j] == raw[0, j]).all()]
-    kept = np.delete(raw, fixed, axis=1) if fixed else raw
-    if not kept.shape[1] or kept.min() < ord("0") or kept.max() > 127:
+    square = raw.reshape(-1, width)
+    fixed = [
+        j for j in np.flatnonzero(_IS_SEPARATOR[square[0]]) if (square[:, j] == square[0, j]).all()
+    ]
+    kept = np.delete(square, fixed, axis=1)
+    if not kept.shape[1] or kept.min() < _DIGIT_ZERO or kept.max() >= _BEYOND_ASCII:
         return None  # every separator sorts before the digits; anything else takes the slow way
-    return _from_bytes(kept) if fixed else values
+    return _from_bytes(kept)
 
 
 def _from_bytes(raw: Bytes) -> pl.Series:
@@ -73,20 +112,14 @@ def matrix(values: pl.Series, width: int) -> tuple[Bytes, Mask]:
 
     Rows whose value has another byte length than `width` are filled with `0` characters and False.
     """
-    fits = values.str.len_bytes() == width
-    filler = "0" * width
-    if not fits.all():
-        values = values.to_frame("v").select(
-            pl.when(pl.Series(fits)).then(pl.col("v")).otherwise(pl.lit(filler))
-        )["v"]
-    count = len(values)
-    if count == 0:
-        return np.zeros((0, width), np.uint8), np.zeros(0, np.bool_)
-    _, ends, text = values.rechunk().to_arrow().buffers()
-    assert ends is not None and text is not None, "a text column has offsets and bytes"  # noqa: S101
-    offsets = np.frombuffer(memoryview(ends), np.int64, count + 1)
-    raw = np.frombuffer(memoryview(text), np.uint8, int(offsets[-1] - offsets[0]), int(offsets[0]))
-    return raw.reshape(count, width), fits.to_numpy().copy()
+    offsets, raw = raw_text(values)
+    fits: Mask = np.diff(offsets) == width
+    if fits.all():
+        return raw.reshape(len(fits), width), fits
+    square = np.full((len(fits), width), _DIGIT_ZERO, np.uint8)
+    if fits.any():
+        square[fits] = raw_text(values.filter(pl.Series(fits)))[1].reshape(-1, width)
+    return square, fits
 
 
 def digit_matrix(values: pl.Series, width: int) -> tuple[Digits, Mask]:
@@ -107,13 +140,15 @@ def digit_matrix(values: pl.Series, width: int) -> tuple[Digits, Mask]:
 
 def right_aligned(values: pl.Series, width: int) -> tuple[Digits, Mask]:
     """Return digits right-aligned in `width` columns, zeros on the left (Luhn does not mind)."""
-    fits = values.str.len_bytes().is_between(1, width) & values.str.contains(r"^[0-9]+$")
-    filler = "0" * width
-    padded = values.to_frame("v").select(
-        pl.when(pl.Series(fits)).then(pl.col("v").str.zfill(width)).otherwise(pl.lit(filler))
-    )["v"]
-    digits, good = digit_matrix(padded, width)
-    return digits, good & fits.to_numpy()
+    lengths = np.diff(raw_text(values)[0])
+    digits = np.zeros((len(values), width), np.int16)
+    good = np.zeros(len(values), np.bool_)
+    for length in np.flatnonzero(np.bincount(np.clip(lengths, 0, width + 1))[: width + 1]):
+        if length:
+            rows = lengths == length
+            part, good[rows] = digit_matrix(values.filter(pl.Series(rows)), int(length))
+            digits[rows, width - length :] = part
+    return digits, good
 
 
 def alnum_values(raw: Bytes) -> Digits:

@@ -14,8 +14,9 @@ from entrepot.port.detect.headers import read_header
 from entrepot.port.detect.judge_header import header_lanes
 from entrepot.port.detect.judge_shapes import shape_lanes
 from entrepot.port.detect.judge_words import word_lanes
+from entrepot.port.detect.matrix import odd_ends
 from entrepot.port.detect.profile import Profile
-from entrepot.port.detect.shapes import measure
+from entrepot.port.detect.shapes import Detector, measure
 from entrepot.port.detect.sketch import DistinctCounter, Sample, Tally, as_text
 from entrepot.port.detect.sweep import PLAN_SAMPLE, Sweep, plausible
 from entrepot.port.detect.verdict import Case, report
@@ -24,6 +25,8 @@ from entrepot.port.model import Category, ColumnReport
 _EXACT_TOTAL = 8_000_000
 """Hashes kept over all columns of a table before distinct counts become estimates (64 MB)."""
 _EXACT_COLUMN = 1_000_000
+_WATCHED_ROWS = 5000
+"""Cells of each batch in which defects of storage are looked for."""
 _SHORT_NUMBER = 10**6
 """Whole numbers below this hold no identifier worth a full scan."""
 
@@ -54,7 +57,7 @@ class _ColumnState:
         self.nulls += len(series) - len(present)
         if not len(present):
             return
-        self.defects.see(present)
+        self._see_defects(present.head(_WATCHED_ROWS))
         tally = Tally.of(present)
         was_complete = self.sample.complete
         before, counts = self.sample.values, self.sample.counts.copy()
@@ -71,19 +74,20 @@ class _ColumnState:
             else:
                 self.sweep.run(as_text(present))
 
+    def _see_defects(self, head: pl.Series) -> None:
+        """Show the start of a batch to the watch: of text only the cells it could remark upon."""
+        if head.dtype == pl.String:
+            suspects = head.filter(pl.Series(odd_ends(head)))
+            self.defects.seen += len(head) - len(suspects)
+            head = suspects
+        if len(head):
+            self.defects.see(head)
+
     def profile(self, name: str, index: int, dtype: str) -> Profile:
         """Sum the column up for the judges."""
         values, counts = self.sample.values, self.sample.counts
         cells = int(counts.sum())
-        if self.sweep is not None:
-            detectors = self.sweep.plausible
-        else:
-            detectors = plausible(values.head(PLAN_SAMPLE).to_list())
-        detectors = (
-            [*detectors, *(d for d in STRONG if d not in detectors)]
-            if self.sample.complete
-            else detectors
-        )
+        detectors = self._detectors(values)
         probe = len(values) if self.sample.complete else min(len(values), 1024)
         found = measure(values.head(probe), detectors, counts[:probe])
         cells = int(counts[:probe].sum())
@@ -109,6 +113,16 @@ class _ColumnState:
                 profile.contains[Category.PERSON_NAME] = int(share * cells)
         profile.defects = self.defects.describe(profile)
         return profile
+
+    def _detectors(self, values: pl.Series) -> list[Detector]:
+        """Return the detectors to try on the sample: all whose shape any of its values can have."""
+        if self.sweep is not None:  # what was counted in every cell needs no sample
+            return [d for d in self.sweep.plausible if d.name not in self.sweep.counted]
+        found = plausible(values.head(PLAN_SAMPLE).to_list())
+        if self.sample.complete and len(values) > PLAN_SAMPLE:
+            rest = [d for d in STRONG if d not in found]
+            found += plausible(values.slice(PLAN_SAMPLE).to_list(), rest)
+        return found
 
 
 def _hashable(dtype: pl.DataType) -> bool:

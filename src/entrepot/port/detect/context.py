@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from entrepot.port.detect import neighbours
 from entrepot.port.detect.judge_shapes import date_share, entropy, epoch, excel_serial, years
 from entrepot.port.detect.judge_words import country_share, name_share
 from entrepot.port.detect.profile import Profile
@@ -37,7 +38,7 @@ _ORG_POINTS = {
 }
 _CONTACT_OF_ORG = re.compile(
     r"contact|representative|owner|manager|ceo|president|principal|ansprech|inhaber|geschäfts|dirig"
-    r"|respons|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",
+    r"|respons|referent|bestuurder|director|gerente|contato|contacto|titular|represent|法人|法定|负责人|联系人|代表|担当|대표|담당|author|agent",
     re.IGNORECASE,
 )
 _ROW_NUMBER = frozenset(
@@ -67,7 +68,7 @@ def table_kind(cases: Iterable[Case]) -> Kind:
     """Return whether rows are (mostly) persons, organisations or neither."""
     person = org = 0.0
     contact_only = True
-    org_key = False
+    org_key = registered = attributes = False
     counted: dict[Category, int] = {}
     for case in cases:
         category, score = case.best()
@@ -85,9 +86,14 @@ def table_kind(cases: Iterable[Case]) -> Kind:
         if category is C.PERSON_NAME and not _CONTACT_OF_ORG.search(case.profile.name):
             contact_only = False
         if category in (C.DATE_OF_BIRTH, C.GENDER, C.AGE, C.NATIONAL_ID, C.FAMILY_STATUS):
-            contact_only = False
+            attributes = True
         if category in (C.ORGANISATION, C.RECORD_ID_ORG) and case.profile.distinct_ratio > 0.7:
             org_key = True
+            registered = registered or (
+                case.profile.index == 0 and case.profile.distinct_ratio > 0.9
+            )
+    if attributes and not registered:  # a register of firms may tell when a director was born
+        contact_only = False
     if org_key and contact_only and org >= 2.0:
         return Kind.ORGANISATIONS
     if person >= 3.0 and person >= org * 0.6:
@@ -98,7 +104,10 @@ def table_kind(cases: Iterable[Case]) -> Kind:
 def apply_context(cases: list[Case]) -> Kind:
     """Add the context lanes to every case and return the kind of table found."""
     _pairs(cases)
-    _integer_addresses(cases)
+    neighbours.integer_addresses(cases)
+    neighbours.numbers_of_things(cases)
+    neighbours.insurers(cases)
+    neighbours.specimens(cases)
     kind = table_kind(cases)
     for case in cases:
         _attributes(case, kind)
@@ -108,9 +117,12 @@ def apply_context(cases: list[Case]) -> Kind:
         _customers_that_are_firms(case, kind)
         _phones(case, kind)
         _names(case, cases, kind)
+    neighbours.names_beside_names(cases)
+    neighbours.medical_codes(cases)
     _medical_bills(cases)
+    owned = neighbours.owners(cases)
     for case in cases:
-        _places(case, cases, kind)
+        _places(case, cases, kind, owned=owned)
     _deaths(cases)
     return kind
 
@@ -130,19 +142,6 @@ def _pairs(cases: list[Case]) -> None:
             if named or (_generic(left.profile) and _generic(right.profile)):
                 for case in (left, right):
                     case.add(C.LOCATION, 5.0, "two columns of decimal degrees side by side")
-
-
-def _integer_addresses(cases: list[Case]) -> None:
-    """Whole numbers as many, and as distinct, as the dotted addresses beside them."""
-    dotted = [c.profile for c in cases if c.confident(C.IP)]
-    for case in cases:
-        profile = case.profile
-        if not dotted or not profile.integral or case.category not in (C.NONE, C.PHONE):
-            continue
-        middle = float(np.median(profile.numbers)) if len(profile.numbers) else 0.0
-        like = any(abs(d.distinct - profile.distinct) <= 0.02 * d.distinct for d in dotted)
-        if like and 2**24 <= middle < 2**32:
-            case.add(C.IP, 9.0, "whole numbers in step with the addresses of another column")
 
 
 _GENERIC_WORDS = frozenset(
@@ -335,10 +334,18 @@ def _attributes(case: Case, kind: Kind) -> None:
             case.add(category, 1.0, "in a table of persons")
         elif not strong or category is C.OCCUPATION:
             case.add(category, -2.0, f"in a table of {kind.value}")
+        if category is C.OCCUPATION and kind is not Kind.PERSONS and _no_jobs(case.profile):
+            case.add(category, -4.0, "no word for an occupation among the values")
     if C.HEALTH in scores and kind is not Kind.PERSONS and _PHYSICAL & words:
         case.add(C.HEALTH, -4.0, f"a physical measure in a table of {kind.value}")
+    if C.HEALTH in scores and kind is Kind.ORGANISATIONS and case.profile.numeric_share > 0.8:
+        case.add(C.HEALTH, -5.0, "counts in a table of organisations")
     if C.AGE in scores and kind is Kind.THINGS and {"house", "building", "car", "account"} & words:
         case.add(C.AGE, -4.0, "the age of a thing")
+
+
+def _no_jobs(profile: Profile) -> bool:
+    return profile.distinct >= 3 and profile.token_share("occupation-token")[0] < 0.05
 
 
 def _medical_bills(cases: list[Case]) -> None:
@@ -350,8 +357,11 @@ def _medical_bills(cases: list[Case]) -> None:
             case.add(C.HEALTH_FINANCE, 3.0, f"beside {medical} columns on health")
 
 
-def _places(case: Case, cases: list[Case], kind: Kind) -> None:
-    """Split places into addresses of persons, of organisations, and mere locations."""
+def _places(case: Case, cases: list[Case], kind: Kind, *, owned: bool) -> None:
+    """Split places into addresses of persons, of organisations, and mere locations.
+
+    `owned`: a column of organisations stands in the table that can own its addresses.
+    """
     profile, reading = case.profile, case.profile.reading
     scores = case.scores()
     listed = country_share(profile) if not reading.weights else 0.0
@@ -366,7 +376,7 @@ def _places(case: Case, cases: list[Case], kind: Kind) -> None:
             scores = case.scores()
         else:
             return
-    beside = kind is Kind.THINGS and any(c.confident(C.ORGANISATION) for c in cases)
+    beside = kind is Kind.THINGS and owned
     if kind is Kind.ORGANISATIONS or beside:
         case.add(
             C.ORG_ADDRESS, scores[C.ADDRESS] - PRIOR_SHIFT, "place in a table of organisations"

@@ -242,6 +242,7 @@ def _resolve(hits: list[Hit], words: list[str]) -> HeaderReading:
         weight += 1.0 if covered >= letters else 0.0
         reading.weights[category] = max(reading.weights.get(category, 0.0), weight)
     _demote_modifiers(reading, hits)
+    _age_of_thing(reading, hits)
     _apply_roles(reading)
     entity_tokens = {i for h in hits if h.concept[0] == "@" for i in range(h.start, h.stop)}
     _apply_entities(reading, whole=len(entity_tokens) >= letters)
@@ -267,9 +268,22 @@ def _demote_modifiers(reading: HeaderReading, hits: list[Hit]) -> None:
         reading.weights[category] *= 0.35
 
 
+def _age_of_thing(reading: HeaderReading, hits: list[Hit]) -> None:
+    """Weaken an age that follows the name of a thing (`page age`); `age at visit` stays."""
+    ages = [h.start for h in hits if h.concept == C.AGE.value]
+    things = [h.start for h in hits if h.concept == "@thing"]
+    if ages and things and min(things) < min(ages) and "person" not in reading.entities:
+        reading.weights[C.AGE] *= 0.3
+
+
+_KEY_WORDS = frozenset({"id", "uuid", "guid", "pk", "fk", "identifier"})
+
+
 def _stays_address(reading: HeaderReading) -> bool:
     """Whether a code of a place is part of an address (`state_cd`, postcode) and not a mere key."""
     postal = {"state", "province", "zip", "postal", "uf", "estado"}
+    if _KEY_WORDS & set(reading.words):  # `address_id` is the key of an address, not an address
+        return bool(postal & set(reading.words))
     return reading.weights[C.ADDRESS] >= 4.4 or bool(postal & set(reading.words))
 
 

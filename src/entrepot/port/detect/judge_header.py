@@ -11,8 +11,14 @@ from collections.abc import Callable
 import numpy as np
 
 from entrepot.port.detect.catalog import BY_NAME
-from entrepot.port.detect.judge_shapes import date_share, epoch, excel_serial, years
-from entrepot.port.detect.judge_words import country_share, name_share
+from entrepot.port.detect.judge_shapes import (
+    date_share,
+    epoch,
+    excel_serial,
+    packed_dates,
+    years,
+)
+from entrepot.port.detect.judge_words import country_share, name_share, numbered_names
 from entrepot.port.detect.profile import Profile
 from entrepot.port.model import Category as C
 from entrepot.port.model import Lane
@@ -75,6 +81,8 @@ def _phone(p: Profile) -> tuple[float, str]:
         return -7.0, "the values are dates or decimals"
     if share >= 0.3:
         return 1.5, f"{share:.0%} of cells can be telephone numbers"
+    if p.share("hex-digest") > 0.5:
+        return 0.0, "hashed values"
     digits = np.mean([sum(map(str.isdigit, v)) for v in p.values])
     return (0.0, "partly digits") if digits >= 5 else (-7.0, "too few digits for telephone numbers")
 
@@ -82,6 +90,10 @@ def _phone(p: Profile) -> tuple[float, str]:
 def _national_id(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.6 or (_numeric(p) and p.fractional):
         return -7.0, "the values are dates or decimals"
+    if np.mean(["<<" in v for v in p.values]) > 0.5:
+        return 2.0, "lines of a machine-readable zone"
+    if {"last", "4"} <= set(p.reading.words) or "last4" in p.name.lower().replace(" ", ""):
+        return (1.0, "the last digits") if p.mean_length <= 6 else (-3.0, "more than last digits")
     if p.digits_share < 0.4:
         masked = p.shape_share("cn-resident-id-masked", "us-ssn-masked")
         return (0.0, "masked") if masked > 0.3 else (-6.0, "the values hold no digits")
@@ -98,6 +110,8 @@ def _name(p: Profile) -> tuple[float, str]:
     if p.share("email") > 0.5 or p.share("uuid", "hex-digest") > 0.3 or date_share(p) > 0.5:
         return _NO, "the values are addresses, digests or dates"
     share, _ = name_share(p)
+    if numbered_names(p) > 0.8:
+        return 0.5, "words of letters with a number appended, as in synthetic records"
     if p.code_share > 0.6 and share < 0.2:
         return -6.0, "the values are codes with digits"
     if p.mean_words > 7:
@@ -148,6 +162,8 @@ def _date(p: Profile) -> tuple[float, str]:
     named = p.reading.weight(C.DATE) >= 4.4 and p.integral
     if named and float(np.min(p.numbers)) >= 1000 and _max(p) <= 2100:
         return 3.0, "years"
+    if p.reading.weight(C.DATE) >= 3.4 and packed_dates(p):
+        return 5.0, "dates written without separators, the year last"
     if epoch(p):
         return 5.0, "seconds or milliseconds since 1970"
     if p.integral and len(years(p)) > 0.8 * len(p.values) and _max(p) < 2200:
@@ -175,8 +191,8 @@ def _date(p: Profile) -> tuple[float, str]:
         return 2.5, "months, weekdays or times of day"
     if p.integral and _max(p) <= 53 and calendar & set(p.reading.words):
         return 1.5, "parts of a date"
-    if excel_serial(p) and "date" in " ".join(p.reading.words):
-        return 4.0, "spreadsheet serial dates"
+    if p.reading.weight(C.DATE) >= 3.4 and excel_serial(p, 20000):
+        return 5.0, "spreadsheet serial dates"
     if p.share("year-month") > 0.4 or (_Q := p.word_share("month")[0]) > 0.3:
         return 2.0, "months"
     return -7.0, "the values are not dates"
@@ -218,6 +234,9 @@ def _gender(p: Profile) -> tuple[float, str]:
     if p.distinct <= 4 and _numeric(p) and _max(p) <= 9:
         return 2.0, "a short numeric code"
     if share == 0.0 and p.letters_share > 0.9:
+        held, distinct = p.token_share("gender-core")
+        if held > 0.4 and distinct >= 2:
+            return 2.0, f"{held:.0%} of distinct values hold a word for gender"
         return -6.0, "words, none of them for gender"
     return (-1.0, "few distinct values") if p.distinct <= 12 else (-7.0, "not words for gender")
 
@@ -256,8 +275,13 @@ def _income(p: Profile) -> tuple[float, str]:
     return (-0.5, "bands") if banded else (-3.5, "words without amounts")
 
 
+_CODED = frozenset({"location", "loc", "place", "position", "lagerort", "ort"})
+
+
 def _location(p: Profile) -> tuple[float, str]:
     words = set(p.reading.words)
+    if p.code_share > 0.9 and "-" in "".join(p.values[:20]) and _CODED & words and not _numeric(p):
+        return -3.5, "codes of places in a building"
     if {"lat", "latitude", "lon", "lng", "long", "longitude"} & words:
         inside = _numeric(p) and _max(p) <= 180
         return (2.5, "numbers within +-180") if inside else (0.0, "")
@@ -287,6 +311,8 @@ def _device(p: Profile) -> tuple[float, str]:
 def _username(p: Profile) -> tuple[float, str]:
     if _numeric(p) or p.share("email") > 0.6 or date_share(p) > 0.5:
         return -6.0, "the values are numbers, e-mail addresses or dates"
+    if p.share("uuid", "hex-digest") > 0.5:
+        return -6.0, "the values are keys or digests"
     if p.mean_words > 3:
         return -4.0, "the values are text"
     return 1.0, "single words"
@@ -333,6 +359,8 @@ def _ethnicity(p: Profile) -> tuple[float, str]:
     listed = max(p.word_share("ethnicity")[0], country_share(p))
     if listed > 0.4:
         return 2.0, f"{listed:.0%} of cells are words for origin"
+    if "race" in p.reading.words and listed == 0.0 and p.mean_length > 4:
+        return -5.0, "words, none of them for an origin: another kind of race"
     return (0.0, "few distinct values") if p.distinct < 300 else (-3.0, "too many distinct values")
 
 
@@ -369,10 +397,20 @@ def _health(p: Profile) -> tuple[float, str]:
     return 0.5, ""
 
 
+def _counted(p: Profile) -> bool:
+    """Whether numbers under a bare `agent` or `passengers` are codes or counts, nobody's key."""
+    bare = "id" not in p.reading.roles and max(
+        p.reading.weight(C.RECORD_ID), p.reading.weight(C.RECORD_ID_ORG)
+    ) < 3.4  # fmt: skip
+    return bare and p.integral and _max(p) < 1000 and p.distinct_ratio < 0.9
+
+
 def _key(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.8 and not p.share("date-compact") > 0.8:
         return _NO, "dates"
     if _numeric(p):
+        if _counted(p):
+            return -4.0, "small repeated numbers under no word for a key"
         return (1.0, "whole numbers") if p.integral else (-6.0, "decimals")
     if p.code_share > 0.5:
         return 1.5, "codes"

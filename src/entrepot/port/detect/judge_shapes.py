@@ -76,6 +76,9 @@ def _is_disguise(profile: Profile, name: str) -> bool:
     if BY_NAME[name].category in (C.PHONE, C.ADDRESS, C.ORG_PHONE):
         strong = name in ("phone-e164", "phone-cn-mobile", "phone-nanp", "phone-br")
         return not strong and (dates > 0.5 or profile.share("us-ssn", "kr-rrn", "br-cpf") > 0.5)
+    if name == "cn-resident-id-masked":  # a masked number keeps its length: 18, formerly 15
+        held = [len(v) in (15, 18) for v in profile.values if "*" in v or "x" in v.lower()]
+        return sum(held) < 0.5 * len(held)
     if name in ("handle", "genotype"):
         return profile.distinct < 3
     if name == "bic":
@@ -110,6 +113,8 @@ def none_lanes(profile: Profile) -> list[Lane]:
             lanes.append(Lane("checksum", C.NONE, 5.0, f"values pass the check of `{name}`"))
     for name in ("money", "hex-colour", "version"):
         share = profile.share(name)
+        if name == "money" and profile.reading.weight(C.INCOME) >= 3.4:
+            continue  # a salary with its currency sign is still a salary
         if name == "version" and not _is_disguise(profile, "ipv4"):
             share -= profile.share("ipv4")
         if share > 0.7:
@@ -145,10 +150,25 @@ def epoch(profile: Profile) -> bool:
     return False
 
 
-def excel_serial(profile: Profile) -> bool:
-    """Whether whole numbers could be spreadsheet dates (days since 1899-12-30) of 1914-2050."""
+def excel_serial(profile: Profile, low: int = 5400) -> bool:
+    """Whether whole numbers could be spreadsheet dates (days since 1899-12-30) up to 2050.
+
+    `low` is the earliest day taken for a date: 5400 is 1914, 20000 is 1954.
+    """
     numbers = profile.numbers
-    return profile.integral and bool(np.all((numbers >= 5400) & (numbers <= 55000)))
+    return profile.integral and bool(np.all((numbers >= low) & (numbers <= 55000)))
+
+
+_PACKED = re.compile(
+    r"(?:0?[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d{2}"
+    r"|(?:0?[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d{2}"
+)
+
+
+def packed_dates(profile: Profile) -> bool:
+    """Whether the values are dates without separators and the year last (`03152024`)."""
+    held = [bool(_PACKED.fullmatch(v)) for v in profile.values]
+    return len(held) >= 3 and sum(held) / len(held) > 0.95
 
 
 def date_lanes(profile: Profile) -> list[Lane]:

@@ -31,6 +31,8 @@ def _latin_score(value: str, raw: str) -> float:
     if not _NAME_SHAPE.match(raw) or len(value) > 60:
         return 0.0
     parts = _WORDS.findall(value)
+    while len(parts) > 2 and parts[0] in _RANKS:
+        parts = parts[1:]
     if not 1 <= len(parts) <= 6 or _GENERIC.intersection(parts):
         return 0.0
     given, family, vague = names("given"), names("family"), names("ambiguous")
@@ -46,6 +48,27 @@ def _latin_score(value: str, raw: str) -> float:
     return 0.5 if len(known) >= 2 and len(known) == len(parts) else 0.0
 
 
+_NUMBERED = re.compile(
+    r"[^\W\d_]{2,}(?:[-'][^\W\d_]+)*\d{1,4}(?: [^\W\d_]{2,}(?:[-'][^\W\d_]+)*\d{1,4})*"
+)
+
+
+def numbered_names(profile: Profile) -> float:
+    """Return the share of values that are capitalised words, each with a number appended.
+
+    Synthetic health records (Synthea) mark invented names so: `Lorena512 Quigley282`.
+    """
+    held = [v[:1].isupper() and bool(_NUMBERED.fullmatch(v)) for v in profile.values]
+    mixed = [any(map(str.islower, v[1:3])) for v in profile.values]
+    hits = sum(a and b for a, b in zip(held, mixed, strict=True))
+    return hits / len(held) if held else 0.0
+
+
+_RANKS = frozenset(
+    "pc dc ps ds di dci sgt sergeant det detective insp inspector const constable cpl capt captain"
+    " lt lieutenant col colonel maj major gen cllr councillor rev reverend fr sir dame lady lord"
+    " hon ofc officer dr prof mr mrs ms miss mx herr frau mme mlle sr sra srta don dona ing".split()
+)
 _PARTICLES = frozenset(
     "van der den de von zu bin al el da das do dos del della di la le ten ter af".split()
 )
@@ -112,6 +135,9 @@ def _steps(share: float, *steps: tuple[float, float]) -> float:
 def name_lanes(profile: Profile) -> list[Lane]:
     """Return the lanes for and against names of persons."""
     share, hits = name_share(profile)
+    if numbered_names(profile) > 0.8 and profile.mean_words > 1.8:
+        text = "words with a number appended to each, as names in synthetic records"
+        return [Lane("shape", C.PERSON_NAME, 4.5, text)]
     if (profile.letters_share < 0.3 and share < 0.3) or profile.boolean:
         return []
     text = f"{share:.0%} of {len(profile.values)} distinct values are known names of persons"
@@ -146,6 +172,8 @@ def company_lanes(profile: Profile) -> list[Lane]:
     )
     if profile.mean_words > 9:
         weight = min(weight, 0.5)
+    if _KINDS & set(profile.reading.words) and not profile.reading.weight(C.ORGANISATION):
+        weight = min(weight, 0.5)  # `energy services` under `sector` is no firm
     text = f"{share:.0%} of distinct values end in or hold the words of organisations"
     lanes = [Lane("dictionary", C.ORGANISATION, weight, text)] if weight else []
     if share >= 0.25:
@@ -154,6 +182,10 @@ def company_lanes(profile: Profile) -> list[Lane]:
     return lanes
 
 
+_KINDS = frozenset(
+    "sector industry category class type kind group branche branch_of_trade kategorie typ art"
+    " secteur categorie industria categoria tipo 行业 类别 類別 業種 업종".split()
+)
 _LEADING_FORMS = frozenset(
     "ооо оао зао пао ао ип нпо рао pt cv spolka fundacja stowarzyszenie ps".split()
 )
@@ -350,7 +382,7 @@ def login_lanes(profile: Profile) -> list[Lane]:
     if lower > 0.9 and logins > 0.3 and profile.digits_share > 0.1:
         text = f"{logins:.0%} of distinct values are one word that holds a name"
         lanes.append(Lane("dictionary", C.USERNAME, 5.0 if logins > 0.5 else 4.2, text))
-    secrets = sum(bool(_SECRET.match(v)) for v in profile.values) / count
+    secrets = sum(bool(_SECRET.match(v)) and v[0] not in "/\\" for v in profile.values) / count
     if secrets > 0.8 and profile.share("email", "url", "password-hash") < 0.1:
         text = f"{secrets:.0%} of distinct values mix letters, digits and signs as passwords do"
         lanes.append(Lane("shape", C.CREDENTIAL, 5.5, text))
@@ -362,6 +394,19 @@ def _holds_name(value: str) -> bool:
     known = names("given") | names("family")
     ends = range(4, min(len(bare), 11) + 1)
     return any(bare[:n] in known or bare[-n:] in known for n in ends)
+
+
+def _closed_words(profile: Profile) -> list[Lane]:
+    """Return the lanes against persons and places for colours and for states of an affair."""
+    lanes: list[Lane] = []
+    for group in ("colour", "status"):
+        share, distinct = profile.word_share(group)
+        if share > 0.6 and distinct >= 2 and profile.distinct <= 100:
+            text = f"{distinct} distinct words of the list `{group}` in {share:.0%} of cells"
+            lanes.append(Lane("dictionary", C.NONE, 2.0, text))
+            against = (C.PERSON_NAME, C.ADDRESS, C.LOCATION, C.ORGANISATION)
+            lanes += [Lane("dictionary", category, -6.0, text) for category in against]
+    return lanes
 
 
 def word_lanes(profile: Profile) -> list[Lane]:
@@ -380,6 +425,7 @@ def word_lanes(profile: Profile) -> list[Lane]:
         lanes.append(
             Lane("dictionary", C.NONE, 4.0, f"{taught:.0%} of cells are levels of education")
         )
+    lanes += _closed_words(profile)
     browser, seen = profile.word_share("browser")
     if seen >= 1 and browser > 0.5:
         text = f"{browser:.0%} of cells are browsers or systems"

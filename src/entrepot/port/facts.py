@@ -120,6 +120,30 @@ def given_facts(
     return given
 
 
+_FORMS = ("identified", "pseudonymised", "aggregate", "anonymised")
+"""Strictest first."""
+
+
+def milder(declared: object, inspected: FactValue) -> bool:
+    """Tell whether a declaration says less than the inspection saw: fewer, none, or less exposed.
+
+    A declaration that says more is cautious and needs no explanation.
+    """
+    said = declared.get("value") if isinstance(declared, Mapping) else declared
+    if said is None or said == "unknown":
+        return False  # unknown is never milder: the law sees to that
+    said = plain_value(said)
+    if isinstance(inspected, bool) or isinstance(said, bool):
+        return inspected is True and said is False
+    if isinstance(inspected, int | float) and isinstance(said, int | float):
+        return said < inspected
+    if isinstance(inspected, list) and isinstance(said, list):
+        return not set(inspected) <= set(said)
+    if said in _FORMS and inspected in _FORMS:
+        return _FORMS.index(str(said)) > _FORMS.index(str(inspected))
+    return said != inspected
+
+
 def plain_value(value: object) -> FactValue:
     """Return a typed value of the engine as a facts file would write it."""
     if isinstance(value, date):

@@ -7,15 +7,18 @@ and its reasons are in the log: what was asked and refused is as much a part of 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
 from entrepot.kernel.errors import InvalidInput
 from entrepot.port.clear.certificate import Certificate, from_body
+from entrepot.port.clear.record import Parties
 
 FILES_MAX: Final = 1_000
 TEXT_MAX: Final = 2_000
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+(/[^\x00-\x1f\x7f/\\]+)*")
@@ -43,13 +46,30 @@ def shape(body: Mapping[object, object]) -> Certificate:
             raise InvalidInput("a count of persons is negative", value=name)
     for day in (read.flow.as_of, read.flow.known_at):
         _check_day(day)
-    for text in (read.parties.exporter, read.parties.recipient, read.parties.purpose):
+    check_parties(read.parties)
+    return read
+
+
+def check_parties(parties: Parties) -> None:
+    """Check the names that stand in a certificate and on every screen that shows it.
+
+    Control characters could rewrite a terminal, invisible ones make two names look alike (Unicode
+    categories Cc, Cf, Cs, Co, Cn, Zl, Zp). Raises `InvalidInput`.
+    """
+    for text in (parties.exporter, parties.recipient, parties.purpose):
         if not text.strip() or len(text) > TEXT_MAX:
             raise InvalidInput(
-                "exporter, recipient and purpose must be named", value=text, remedy="use 1 to 2,000"
-                " characters"
-            )  # fmt: skip
-    return read
+                "exporter, recipient and purpose must be named",
+                value=text,
+                remedy="use 1 to 2,000 characters",
+            )
+        odd = [c for c in text if unicodedata.category(c) in _UNSEEN]
+        if odd:
+            raise InvalidInput(
+                "exporter, recipient and purpose are one line of visible characters",
+                value=", ".join(f"U+{ord(c):04X}" for c in odd[:5]),
+                remedy="write the name without control or invisible characters",
+            )
 
 
 def _check_name(name: str) -> None:

@@ -108,6 +108,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     facts: dict[str, FactRelied]
     engine_facts: dict[str, object]
     """The facts as the engine read them, findings with author and reasons: enough to ask again."""
+    against: dict[str, str]
+    """Fact whose declaration says less than the inspection saw → what the inspection saw."""
     findings: list[Finding]
     evidence: list[Evidence]
     way: str
@@ -157,6 +159,7 @@ def certificate(
         files=files,
         facts={fact.name: fact for fact in record.facts},
         engine_facts=dict(engine_facts),
+        against=record.against,
         findings=record.findings,
         evidence=record.evidence,
         way=record.way.title,

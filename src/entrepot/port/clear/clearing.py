@@ -25,6 +25,7 @@ from entrepot.kernel.errors import Conflict, InvalidInput
 from entrepot.kernel.home import Node, system_clock
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment
+from entrepot.port.clear.acts import check_parties
 from entrepot.port.clear.certificate import (
     KIND,
     as_body,
@@ -42,7 +43,7 @@ from entrepot.port.clear.record import (
     Finding,
     Parties,
 )
-from entrepot.port.clear.rules import not_open, shipment_counts, unsigned_findings
+from entrepot.port.clear.rules import not_open, shipment_counts, unexplained, unsigned_findings
 from entrepot.port.clear.validity import triggers, validity
 from entrepot.port.facts import GivenFact, given_facts, plain_value
 from entrepot.port.plan.model import Plan, Way
@@ -114,6 +115,7 @@ def clear(
         raise Conflict(
             "the target of a clearance exists", value=order.out, remedy="name a new folder"
         )
+    check_parties(order.parties)
     return _Clearing(order, node, clock, on_step or (lambda _name: None)).run()
 
 
@@ -135,6 +137,7 @@ class _Clearing:
         self.facts: FactSet = self.library.facts(self.mapping)
         self.assessment = self.bound.assess(self.facts)
         self.findings = findings_of(self.facts)
+        self.against = goods.against(order.state)
         self.validity = validity(self.library, self.flow, self.assessment, self.facts)
         self.act_id: ActId = new_act_id()
 
@@ -158,6 +161,7 @@ class _Clearing:
         return [
             *not_open(self.assessment),
             *unsigned_findings(self.assessment, self.facts, self.library),
+            *unexplained(self.against, self.facts, self.today),
         ]
 
     def delivered(self, partial: Path) -> Cleared | RefusedClearance:
@@ -257,6 +261,7 @@ class _Clearing:
             log_key=self.node.signer.keys.text(),
             exporter_key=self.node.party.kid.hex(),
             entrepot=__version__,
+            against=self.against,
         )
 
     def relied(self) -> list[FactRelied]:

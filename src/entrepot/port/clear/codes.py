@@ -20,6 +20,8 @@ class Code(StrEnum):
     """The engine answers otherwise than the certificate says."""
     BELOW_RECORD = "port.below-record"
     """A declared count is smaller than what this node itself has cleared."""
+    AGAINST_INSPECTION = "port.against-inspection"
+    """A declaration says less than the inspection saw, and nobody signs for it."""
     FINDING_UNSIGNED = "port.finding-unsigned"
     """A human finding lacks its author, reasons or date."""
     NO_FILES = "port.no-files"

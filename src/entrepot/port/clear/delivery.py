@@ -7,7 +7,7 @@ whose smallest group is under the wanted k, is not delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -157,7 +157,7 @@ def _worse(goods: Shipment, state: DataState, path: Path, risk: RiskReport | Non
         if isinstance(step, SuppressSmallClasses) and not step.persons:
             if risk is not None and risk.rows and risk.k < step.k:
                 found.append(f"The smallest group has {risk.k} rows; {step.k} were promised.")
-    if state.form in _UNLINKED:
+    if (state.form or _plain(goods.facts_in(state).get("data.form"))) in _UNLINKED:
         again = _inspected(goods, path)
         named = [
             column.name
@@ -170,6 +170,10 @@ def _worse(goods: Shipment, state: DataState, path: Path, risk: RiskReport | Non
                 "anonymous."
             )
     return found
+
+
+def _plain(given: object) -> object:
+    return given.get("value") if isinstance(given, Mapping) else given
 
 
 def _inspected(goods: Shipment, path: Path) -> Inspection:

@@ -121,3 +121,5 @@ class ClearanceRecord(msgspec.Struct, frozen=True):
     exporter_key: str
     """Fingerprint of the key that signs the certificate."""
     entrepot: str
+    against: dict[str, str] = {}
+    """Fact whose declaration says less than the inspection saw → what the inspection saw."""

@@ -19,7 +19,7 @@ from entrepot.kernel.encoding import encode
 from entrepot.kernel.errors import InvalidInput
 from entrepot.kernel.institution import Facts, Request
 from entrepot.law.assess import BoundLaw
-from entrepot.law.factset import FactSet
+from entrepot.law.factset import FactSet, Finding
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Side
 from entrepot.port.clear.certificate import Certificate, as_body, signed_routes
@@ -48,6 +48,7 @@ def facts(read: sa.Connection, request: Request[Certificate], library: Library) 
         body.flow.origin,
         decided_on(request),
         recipient_hash(body.parties.recipient),
+        body.source.sha256,
     )
     books = library.content.books
     law = sorted(books[name].sha256 for name in body.law if name in books)
@@ -72,7 +73,8 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
     reasons += not_open(assessment)
     reasons += unsigned_findings(assessment, factset, library)
     reasons += _differences(body, assessment, counts)
-    reasons += _below_record(factset, relied, counts)
+    reasons += unexplained(body.against, factset, day)
+    reasons += _below_record(factset, relied, counts, day)
     if not body.files:
         reasons.append(
             Reason(Code.NO_FILES, _OWN_RULE, "No data was made ready for this clearance.")
@@ -86,6 +88,7 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
                 flow=(body.flow.origin, body.flow.destination),
                 days=(day.isoformat(), body.validity.valid_until.isoformat()),
                 certificate=_digest(body),
+                source=body.source.sha256,
                 counts=counts,
             ),
         )
@@ -187,17 +190,27 @@ def _cite(citation: object) -> str:
 
 
 def _stale(body: Certificate, day: date) -> list[Reason]:
-    apart = abs(date.fromisoformat(body.flow.as_of) - day)
-    if apart <= timedelta(days=DAYS_APART_MAX):
-        return []
-    return [
-        Reason(
-            Code.STALE,
-            _OWN_RULE,
-            f"The law of {body.flow.as_of} was applied; a shipment leaves under the law of the day "
-            f"on which it leaves ({day.isoformat()}).",
+    found = []
+    apart = timedelta(days=DAYS_APART_MAX)
+    if abs(date.fromisoformat(body.flow.as_of) - day) > apart:
+        found.append(
+            Reason(
+                Code.STALE,
+                _OWN_RULE,
+                f"The law of {body.flow.as_of} was applied; a shipment leaves under the law of the "
+                f"day on which it leaves ({day.isoformat()}).",
+            )
         )
-    ]
+    if abs(date.fromisoformat(body.flow.known_at) - day) > apart:
+        found.append(
+            Reason(
+                Code.STALE,
+                _OWN_RULE,
+                f"The law as it was known on {body.flow.known_at} was applied; a shipment leaves "
+                f"under what is known on the day on which it leaves ({day.isoformat()}).",
+            )
+        )
+    return found
 
 
 def asked_again(body: Certificate, library: Library) -> list[str]:
@@ -220,6 +233,7 @@ def asked_again(body: Certificate, library: Library) -> list[str]:
     bound = library.bind(flow)
     assessment = bound.assess(factset)
     found = [*not_open(assessment), *unsigned_findings(assessment, factset, library)]
+    found += unexplained(body.against, factset, flow.as_of)
     found += _differences(body, assessment, shipment_counts(bound, factset, assessment))
     return [reason.sentence for reason in found]
 
@@ -261,43 +275,94 @@ def _differences(
     return found
 
 
+def is_signed(finding: Finding | None, day: date) -> bool:
+    """Tell whether somebody answers for a value: author, reasons, and a day that has come.
+
+    One day of difference is allowed for time zones.
+    """
+    return (
+        finding is not None
+        and bool(finding.by.strip() and finding.reasons.strip())
+        and finding.on is not None
+        and finding.on <= day + timedelta(days=DAYS_APART_MAX)
+        and (finding.expires is None or finding.expires >= day - timedelta(days=DAYS_APART_MAX))
+    )
+
+
 def unsigned_findings(assessment: Assessment, factset: FactSet, library: Library) -> list[Reason]:
     """Return a reason for every finding relied on that lacks its author, reasons or date."""
+    day = assessment.flow.as_of
     found = []
     for name in assessment.facts:
         if name not in factset or library.vocabulary[name].source != "finding":
             continue
-        finding = factset.findings.get(name)
-        if finding is None or not (finding.by.strip() and finding.reasons.strip() and finding.on):
+        if not is_signed(factset.findings.get(name), day):
             found.append(
                 Reason(
                     Code.FINDING_UNSIGNED,
                     library.vocabulary[name].cite or _GDPR_ACCOUNTABILITY,
-                    f"The finding {name} needs its author (by), reasons and date (on).",
+                    f"The finding {name} needs its author (by), reasons and date (on), a day that "
+                    "has come.",
                 )
             )
     return found
 
 
-def _below_record(factset: FactSet, relied: Facts, counts: Mapping[str, int]) -> list[Reason]:
+def unexplained(against: Mapping[str, str], factset: FactSet, day: date) -> list[Reason]:
+    """Return a reason for every declaration milder than the inspection that nobody signs for."""
+    return [
+        Reason(
+            Code.AGAINST_INSPECTION,
+            _GDPR_ACCOUNTABILITY,
+            f"{name} is declared as {factset.as_text().get(name, 'unknown')}, but the inspection "
+            f"found {seen}. Declare it with by, reasons and on, so that a person answers for it.",
+        )
+        for name, seen in against.items()
+        if not is_signed(factset.findings.get(name), day)
+    ]
+
+
+def _below_record(
+    factset: FactSet, relied: Facts, counts: Mapping[str, int], day: date
+) -> list[Reason]:
     known = relied.values["known_counts"]
     if not isinstance(known, dict):
         raise TypeError("known_counts is a map")
     found = []
     for counter in COUNTERS:
+        if counter.adds not in counts:
+            continue
+        largest, others = known.get(counter.prior, [0, 0])
+        name, declared = _declared_prior(factset, counter, counts[counter.adds])
         # Who is in this shipment too is not among the others, so at least the difference is.
-        least = known.get(counter.prior, 0) - counts.get(counter.adds, 0)
-        declared = factset[counter.prior]
-        if isinstance(declared, int) and declared < least and counter.adds in counts:
-            found.append(
-                Reason(
-                    Code.BELOW_RECORD,
-                    counter.cite,
-                    f"{counter.prior} is declared as {declared:,}, but this node itself cleared "
-                    f"at least {least:,} other persons in that window.",
-                )
+        least = largest - counts[counter.adds]
+        if declared is None:
+            continue
+        if declared < max(0, least):
+            says = (
+                f"{name} leaves {declared:,} earlier persons, but this node itself cleared at "
+                f"least {max(0, least):,} other persons in that window."
             )
+            found.append(Reason(Code.BELOW_RECORD, counter.cite, says))
+        elif declared < others and not is_signed(factset.findings.get(name), day):
+            says = (
+                f"{name} leaves {declared:,} earlier persons, but the other tables that this node "
+                f"cleared in that window come to {others:,}. If persons are in several of them, "
+                "declare the number with by, reasons and on."
+            )
+            found.append(Reason(Code.BELOW_RECORD, counter.cite, says))
     return found
+
+
+def _declared_prior(factset: FactSet, counter: Counter, present: int) -> tuple[str, int | None]:
+    """Return the fact that says how many were exported before, and how many it leaves.
+
+    The total counts more than its parts where both are declared: it is what rules read.
+    """
+    total, prior = factset[counter.total], factset[counter.prior]
+    if isinstance(total, int) and not isinstance(total, bool):
+        return counter.total, total - present
+    return counter.prior, prior if isinstance(prior, int) else None
 
 
 def _digest(body: Certificate) -> bytes:

@@ -38,6 +38,14 @@ COUNTS: Final = sa.Table(
 )
 """Persons of one clearance per counting fact."""
 
+SOURCES: Final = sa.Table(
+    "port_sources",
+    TABLES,
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.String(64), nullable=False),
+)
+"""SHA-256 of the table a clearance was made from: the same table holds the same persons."""
+
 CLEARED: Final = "shipment-cleared"
 
 
@@ -47,6 +55,7 @@ def cleared_effect(
     flow: tuple[str, str],
     days: tuple[str, str],
     certificate: bytes,
+    source: str,
     counts: dict[str, int],
 ) -> Effect:
     """Return the effect of a granted clearance; `days` are those of clearing and of expiry."""
@@ -59,6 +68,7 @@ def cleared_effect(
             "on": days[0],
             "until": days[1],
             "certificate": certificate,
+            "source": source,
             "counts": dict(sorted(counts.items())),
         },
     )
@@ -84,6 +94,7 @@ def apply(write: sa.Connection, record: Record) -> None:
                 certificate=values["certificate"],
             )
         )
+        write.execute(SOURCES.insert().values(index=record.index, source=values["source"]))
         counts = values["counts"]
         rows = [
             {"index": record.index, "fact": fact, "persons": persons}

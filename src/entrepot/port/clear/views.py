@@ -10,22 +10,23 @@ import sqlalchemy as sa
 
 from entrepot.kernel.keys import Kid
 from entrepot.port.clear.counters import COUNTERS, Counter, window_start
-from entrepot.port.clear.state import CLEARANCES, COUNTS
+from entrepot.port.clear.state import CLEARANCES, COUNTS, SOURCES
 
 
 def recipient_hash(name: str) -> str:
     """Return the hash under which a recipient is kept: of its name, folded and spaced alike."""
-    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    plain = " ".join(unicodedata.normalize("NFKC", visible).casefold().split())
     return hashlib.sha256(b"entrepot recipient v1\x00" + plain.encode()).hexdigest()
 
 
-def largest_cleared(
+def cleared_persons(
     read: sa.Connection, exporter: Kid, counter: Counter, on: date, recipient: str
-) -> int:
-    """Return the most persons of one shipment cleared for an exporter in a counter's window.
+) -> dict[str, int]:
+    """Return, per source table, the most persons cleared from it in a counter's window.
 
-    However much the shipments overlap, at least so many distinct persons left; their sum would
-    count a person in two shipments twice, and the law counts persons once.
+    Two clearances of one table are about the same persons and count once; whether two tables share
+    persons is not known here.
     """
     wanted = [
         CLEARANCES.c.exporter == exporter,
@@ -36,23 +37,32 @@ def largest_cleared(
     ]
     if counter.per_recipient:
         wanted.append(CLEARANCES.c.recipient == recipient)
-    joined = CLEARANCES.join(COUNTS, CLEARANCES.c.index == COUNTS.c.index)
-    most = read.execute(
-        sa.select(sa.func.coalesce(sa.func.max(COUNTS.c.persons), 0))
+    joined = CLEARANCES.join(COUNTS, CLEARANCES.c.index == COUNTS.c.index).join(
+        SOURCES, CLEARANCES.c.index == SOURCES.c.index
+    )
+    rows = read.execute(
+        sa.select(SOURCES.c.source, sa.func.max(COUNTS.c.persons))
         .select_from(joined)
         .where(*wanted)
-    ).scalar_one()
-    return int(most)
+        .group_by(SOURCES.c.source)
+    )
+    return {str(source): int(persons) for source, persons in rows}
 
 
 def known_counts(
-    read: sa.Connection, exporter: Kid, origin: str, on: date, recipient: str
-) -> dict[str, int]:
-    """Return, per counter's `prior` fact, the largest shipment cleared here, zeros left out."""
+    read: sa.Connection, exporter: Kid, origin: str, on: date, recipient: str, source: str
+) -> dict[str, list[int]]:
+    """Return, per counter's `prior` fact, the largest shipment cleared here and the sum of all.
+
+    At least the largest left, however much shipments overlap; the sum left unless somebody says
+    who is in several. The table being cleared now is in the first figure and not in the second:
+    its persons are the shipment's own. Counters without any clearance are left out.
+    """
     found = {}
     for counter in COUNTERS:
         if counter.origin == origin:
-            persons = largest_cleared(read, exporter, counter, on, recipient)
-            if persons:
-                found[counter.prior] = persons
+            cleared = cleared_persons(read, exporter, counter, on, recipient)
+            if any(cleared.values()):
+                others = [persons for table, persons in cleared.items() if table != source]
+                found[counter.prior] = [max(cleared.values()), sum(others)]
     return found

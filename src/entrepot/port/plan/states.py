@@ -14,7 +14,7 @@ import msgspec
 
 from entrepot.law.library import Library
 from entrepot.law.model import Flow
-from entrepot.port.facts import inspected_facts
+from entrepot.port.facts import inspected_facts, milder
 from entrepot.port.model import ColumnReport, Inspection, SubjectCount, TableReport
 from entrepot.port.plan.model import FactValue
 from entrepot.port.transform.model import (
@@ -113,6 +113,21 @@ class Shipment(msgspec.Struct, frozen=True):
                 facts[name] = 0
         if state.form:
             facts["data.form"] = state.form
+
+    def against(self, state: DataState) -> dict[str, str]:
+        """Return each fact of a state that says less than the inspection saw, with what it saw.
+
+        Facts that the transforms of the state themselves bring about are not among them.
+        """
+        seen = inspected_facts(projected(self.inspection, state), self.library, self.flow)
+        if state.form:
+            seen.pop("data.form", None)
+        facts = self.facts_in(state)
+        return {
+            name: str(value)
+            for name, value in sorted(seen.items())
+            if milder(facts.get(name), value)
+        }
 
     def changed_in(self, state: DataState) -> dict[str, FactValue]:
         """Return only the facts that a state changes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +31,8 @@ def sizes(folder: Path) -> dict[str, int]:
     open_: list[tuple[Path, int]] = [(folder, 0)]
     while open_:
         place, depth = open_.pop()
-        empty = True
-        for entry in _entries(place):
-            empty = False
+        entries = _entries(place)
+        for entry in entries:
             seen += 1
             name = Path(entry.path).relative_to(folder).as_posix()
             if seen > ENTRIES_MAX:
@@ -46,7 +45,7 @@ def sizes(folder: Path) -> dict[str, int]:
                 found[name] = entry.stat(follow_symlinks=False).st_size
             else:
                 raise VerificationError("the folder holds a link or a special file", value=name)
-        if empty and place != folder:
+        if not entries and place != folder:
             name = place.relative_to(folder).as_posix()
             raise VerificationError("the folder holds an empty folder", value=name)
     return found
@@ -71,9 +70,10 @@ def content_of(path: Path, size_max: int) -> bytes | None:
         raise StorageError(error.strerror or "unreadable", value=path) from error
 
 
-def _entries(place: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(place: Path) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder, one more than allowed at most."""
     try:
         with os.scandir(place) as entries:
-            yield from entries
+            return list(islice(entries, ENTRIES_MAX + 1))
     except OSError as error:
         raise StorageError(error.strerror or "unreadable", value=place) from error

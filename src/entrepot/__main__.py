@@ -1,0 +1,5 @@
+"""`python -m entrepot` runs the command line."""
+
+from entrepot.node.cli import main
+
+main()

@@ -126,9 +126,10 @@ def profile(path: Path) -> dict[str, float]:
     library = Library.load()
     lists = sensitivities(library, DAY, DAY)
     names = {n.lower(): code for code, ns in library.jurisdictions.names.items() for n in ns}
+    os.cpu_count = lambda: 1
+    inspection.inspect_dataset(path, sensitivities=lists, country_names=names)  # warm up
     stages = Stages()
     instrument(stages)
-    os.cpu_count = lambda: 1
     with open_dataset(path) as dataset:
         for table in dataset.tables:
             with stages.stage("reading and decoding"):

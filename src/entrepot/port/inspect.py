@@ -1,9 +1,9 @@
 """Inspect one dataset: read every cell once, then say what it holds, whose, and how risky.
 
-Steps: (1) open and sniff the file; (2) scan every column of every table; (3) decide categories and
-their sensitivity under each regime's own list; (4) go over the rows again, from memory where they
-still fit, to count persons, their jurisdictions, duplicates and re-identification risk; (5) report,
-with what was not examined. It decides nothing about law.
+Steps: (1) open and sniff the file; (2) scan every column of every table and count duplicate rows;
+(3) decide categories and their sensitivity under each regime's own list; (4) go over the rows
+again, from memory where they still fit, to count persons, their jurisdictions and
+re-identification risk; (5) report, with what was not examined. It decides nothing about law.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 from entrepot import __version__
 from entrepot.law import Library
 from entrepot.port.detect import ColumnScanner, detectors, skipped
-from entrepot.port.detect.sketch import DistinctCounter
+from entrepot.port.detect.sketch import DistinctCounter, distinct_of
 from entrepot.port.facts import sensitivities as lists_of
 from entrepot.port.model import (
     Category,
@@ -129,8 +129,11 @@ def _inspect_table(
     )
     held: list[pl.DataFrame] | None = [] if hold else None
     held_bytes = rows = 0
+    distinct_rows = DistinctCounter(DUPLICATE_ROWS_MAX)
     for frame in table.batches():
-        scanner.feed(frame)
+        hashes = scanner.feed(frame)
+        if distinct_rows.exact:
+            distinct_rows.add(distinct_of(hashes))
         rows += frame.height
         if held is not None:
             held_bytes += int(frame.estimated_size())
@@ -144,7 +147,8 @@ def _inspect_table(
         for report, column in zip(scanner.finish(), table.columns, strict=True)
     ]
     frames: Iterable[pl.DataFrame] = held if held is not None else table.batches()
-    return _count(reports, rows, frames, country_names)
+    duplicates = rows - distinct_rows.count() if distinct_rows.exact else None
+    return _count(reports, rows, frames, country_names, duplicates)
 
 
 def _with_sensitivity(column: ColumnReport, sensitivities: Sensitivities) -> ColumnReport:
@@ -167,6 +171,7 @@ def _count(
     rows: int,
     frames: Iterable[pl.DataFrame],
     country_names: Mapping[str, str],
+    duplicates: int | None,
 ) -> _Part:
     about_persons = is_about_persons(columns)
     key = person_key(columns) if about_persons else PersonKey([], "")
@@ -180,27 +185,20 @@ def _count(
     quasi = [n for n in quasi_identifiers(columns) if n != counting] if about_persons else []
     sensitive = [c.name for c in columns if c.sensitivity and c.category not in DIRECT]
     meter = RiskMeter(quasi, sensitive)
-    distinct_rows = DistinctCounter(DUPLICATE_ROWS_MAX)
     cells = SmallestCell(counting)
-
-    def count_rows(frame: pl.DataFrame) -> None:
-        if rows <= DUPLICATE_ROWS_MAX or distinct_rows.exact:
-            distinct_rows.add(frame.hash_rows(seed=5).unique().to_numpy())
 
     def count_persons(frame: pl.DataFrame) -> None:
         residence.feed(frame, persons.feed(frame))
         cells.feed(frame)
 
-    jobs = [count_rows, *([count_persons, meter.feed] if about_persons else [])]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        for frame in frames:
-            for done in [pool.submit(job, frame) for job in jobs]:
+        for frame in frames if about_persons else ():
+            for done in [pool.submit(job, frame) for job in (count_persons, meter.feed)]:
                 done.result()
     risk = meter.report()
     if cells.is_aggregate(risk):
         return _Part(columns, rows, _aggregate(columns, rows, cells))
     total = persons.persons() if about_persons else 0
-    duplicates = max(0, rows - distinct_rows.count()) if distinct_rows.exact else 0
     table = TableReport(
         persons=total,
         persons_exact=persons.exact,
@@ -209,8 +207,8 @@ def _count(
         residence=residence.report(total),
         risk=risk,
         anonymous=_anonymous(columns, about_persons, risk),
-        quality=_quality(columns, rows, duplicates, exact=distinct_rows.exact),
-        duplicates=duplicates,
+        quality=_quality(columns, rows, duplicates),
+        duplicates=duplicates or 0,
     )
     return _Part(columns, rows, table, residence.left_out)
 
@@ -228,7 +226,7 @@ def _aggregate(columns: list[ColumnReport], rows: int, cells: SmallestCell) -> T
         residence=[],
         risk=None,
         anonymous=f"aggregate only: every row counts a group in {cells.column}{small}",
-        quality=_quality(columns, rows, 0, exact=True),
+        quality=_quality(columns, rows, 0),
         duplicates=0,
     )
 
@@ -260,7 +258,7 @@ def _anonymous(columns: list[ColumnReport], about_persons: bool, risk: RiskRepor
     )
 
 
-def _quality(columns: list[ColumnReport], rows: int, duplicates: int, *, exact: bool) -> list[str]:
+def _quality(columns: list[ColumnReport], rows: int, duplicates: int | None) -> list[str]:
     found = [f"{c.name}: {defect}" for c in columns for defect in c.defects]
     empty = [c.name for c in columns if rows and c.nulls == c.cells]
     constant = [c.name for c in columns if rows > 1 and c.distinct == 1 and not c.nulls]
@@ -274,7 +272,7 @@ def _quality(columns: list[ColumnReport], rows: int, duplicates: int, *, exact: 
         found.append(f"completeness: {filled:.1%} of cells are filled")
     if duplicates:
         found.append(f"duplicate rows: {duplicates:,}")
-    if not exact:
+    if duplicates is None:
         limit = f"{DUPLICATE_ROWS_MAX:,}"
         found.append(f"duplicate rows were not counted: more than {limit} distinct rows")
     return found

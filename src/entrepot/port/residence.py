@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from entrepot.port.detect.sketch import DistinctCounter
+from entrepot.port.detect.sketch import DistinctCounter, distinct_of
 from entrepot.port.model import Category, ColumnReport, Residence, Verdict
 
 PERSONS_MAX = 100_000
@@ -90,20 +90,29 @@ class ResidenceCounter:
         """Count one frame; `persons` holds the person key of each row."""
         if not self._sources:
             return
-        where = frame.select(self._read(self._sources[0]).alias("where")).to_series()
+        where = self._where(frame, self._sources[0])
         for source in self._sources[1:]:
             # Weaker evidence is read only for a frame in which stronger evidence has gaps.
             if not where.has_nulls():
                 break
-            where = where.fill_null(frame.select(self._read(source)).to_series())
-        rows = pl.DataFrame([where, persons.alias("person")]).drop_nulls()
+            where = where.fill_null(self._where(frame, source))
+        rows = pl.DataFrame([where.alias("where"), persons.alias("person")]).drop_nulls()
         for (code,), group in rows.group_by("where"):
             name = str(code)
             if name not in self._counters and len(self._counters) >= JURISDICTIONS_MAX:
                 self.left_out += group.height
                 continue
             counter = self._counters.setdefault(name, DistinctCounter(PERSONS_MAX))
-            counter.add(group["person"].unique().to_numpy())
+            counter.add(distinct_of(group["person"].to_numpy()))
+
+    def _where(self, frame: pl.DataFrame, source: _Source) -> pl.Series:
+        """Return the jurisdiction of each row by one source; null where it says nothing."""
+        column = frame[source.column]
+        if source.kind != "country":
+            return frame.select(self._read(source)).to_series()
+        named = column.unique().drop_nulls().to_frame()  # few countries, read once each
+        codes = named.select(self._read(source)).to_series()
+        return column.replace_strict(named.to_series(), codes, default=None)
 
     def _read(self, source: _Source) -> pl.Expr:
         text = pl.col(source.column).cast(pl.String).str.strip_chars()

@@ -63,10 +63,11 @@ class RiskMeter:
             pairs = keys.with_columns(frame[name].hash(seed=2).alias("v")).filter(
                 frame[name].is_not_null()
             )
-            self._values[name].append(self._sampled(pairs).unique())
+            self._values[name].append(self._sampled(pairs))
         self._unmerged += frame.height
         if self._unmerged > _MERGE_ROWS:
             self._merge()
+            self._merge_values()
 
     def _sampled(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.filter(pl.col("h") % (1 << self._shift) == 0) if self._shift else frame
@@ -77,11 +78,13 @@ class RiskMeter:
             self._shift += 1
             merged = self._sampled(merged)
         self._classes, self._unmerged = [merged], 0
+        return merged
+
+    def _merge_values(self) -> None:
         for name, parts in self._values.items():
             pairs = self._sampled(pl.concat(parts)).unique()
             parts.clear()
             self._values[name] = [_cut(pairs) if pairs.height > PAIRS_MAX else pairs]
-        return merged
 
     def report(self) -> RiskReport | None:
         """Return the measured risk; None without quasi-identifiers or rows."""
@@ -91,6 +94,9 @@ class RiskMeter:
         size = classes["n"]
         scale = 1 << self._shift
         sampled_rows = int(size.sum()) or 1
+        smallest = int(size.min()) if classes.height else 0  # type: ignore[arg-type]
+        if smallest != 1:
+            self._merge_values()
         bands = {
             label: round(
                 int(size.filter((size >= low) & (size <= (high or size.max()))).sum())
@@ -103,11 +109,14 @@ class RiskMeter:
             quasi_identifiers=self._quasi,
             rows=self._rows,
             classes=classes.height * scale,
-            k=int(size.min()) if classes.height else 0,  # type: ignore[arg-type]
+            k=smallest,
             uniques=bands["1"],
             rows_under_k5=bands["1"] + bands["2-4"],
             average_risk=min(1.0, classes.height / sampled_rows),
-            l_diversity={name: self._fewest(classes, name) for name in self._sensitive},
+            l_diversity={  # in a class of one row no column has more than one value
+                name: 1 if smallest == 1 else self._fewest(classes, name)
+                for name in self._sensitive
+            },
             class_sizes=bands,
             note=(
                 f"sampled: one class in {scale}, each with its exact size; k is an upper bound"

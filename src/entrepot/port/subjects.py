@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from entrepot.port.detect.sketch import DistinctCounter
+from entrepot.port.detect.sketch import DistinctCounter, distinct_of
 from entrepot.port.model import Category, ColumnReport, RiskReport, SubjectCount, Verdict
 
 KEY_COVERAGE_MIN = 0.95
@@ -259,26 +259,34 @@ class PersonCounter:
     def feed(self, frame: pl.DataFrame) -> pl.Series:
         """Count the persons of `frame`; return one 64-bit hash per row, equal for one person."""
         keys = self._keys(frame)
-        self._all.add(keys.unique().to_numpy())
+        hashes = keys.to_numpy()
+        everybody = distinct_of(hashes)
+        self._all.add(everybody)
         for names, counter in self._sets.items():
             filled = frame.select(
                 pl.any_horizontal(_is_filled(frame, name) for name in names)
             ).to_series()
-            counter.add(keys.filter(filled).unique().to_numpy())
+            whole = filled.all()
+            counter.add(everybody if whole else distinct_of(hashes[filled.to_numpy()]))
         self._rows += frame.height
         return keys
 
     def _keys(self, frame: pl.DataFrame) -> pl.Series:
-        start = self._rows
-        own = pl.Series(np.arange(start, start + frame.height, dtype=np.uint64)).hash(seed=3)
         if not self._key.columns:
-            return own
+            return self._own_keys(frame.height)
         hashed = frame.select(self._key.columns).hash_rows(seed=4)
         filled = frame.select(
             pl.all_horizontal(_is_filled(frame, name) for name in self._key.columns)
         ).to_series()
+        if filled.all():
+            return hashed
         self._without_key += int((~filled).sum())
-        return hashed.zip_with(filled, own)
+        return hashed.zip_with(filled, self._own_keys(frame.height))
+
+    def _own_keys(self, rows: int) -> pl.Series:
+        """Return a key of its own for each of the next `rows` rows."""
+        start = self._rows
+        return pl.Series(np.arange(start, start + rows, dtype=np.uint64)).hash(seed=3)
 
     def persons(self) -> int:
         """Return the distinct persons of the table."""

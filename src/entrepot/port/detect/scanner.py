@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import polars as pl
 
 from entrepot.port.detect import defects, prose
@@ -17,7 +18,7 @@ from entrepot.port.detect.judge_words import word_lanes
 from entrepot.port.detect.matrix import odd_ends
 from entrepot.port.detect.profile import Profile
 from entrepot.port.detect.shapes import Detector, measure
-from entrepot.port.detect.sketch import DistinctCounter, Sample, Tally, as_text
+from entrepot.port.detect.sketch import DistinctCounter, Hashes, Sample, Tally, as_text
 from entrepot.port.detect.sweep import PLAN_SAMPLE, Sweep, plausible
 from entrepot.port.detect.verdict import Case, report
 from entrepot.port.model import Category, ColumnReport
@@ -27,6 +28,8 @@ _EXACT_TOTAL = 8_000_000
 _EXACT_COLUMN = 1_000_000
 _WATCHED_ROWS = 5000
 """Cells of each batch in which defects of storage are looked for."""
+_HASH_OF_NULL = np.uint64(0x9E3779B97F4A7C15)
+_HASH_OF_EMPTY = np.uint64(0xC2B2AE3D27D4EB4F)
 _SHORT_NUMBER = 10**6
 """Whole numbers below this hold no identifier worth a full scan."""
 
@@ -45,20 +48,28 @@ class _ColumnState:
         self.numeric = False
         self.defects = defects.Watch()
 
-    def feed(self, series: pl.Series) -> None:
-        """Take in one batch of the column."""
-        self.cells += len(series)
-        present = series.drop_nulls() if series.null_count() else series
-        if present.dtype == pl.String:
-            empty = present == ""
-            present = present.filter(~empty) if empty.any() else present
-        elif not _hashable(present.dtype):
+    def feed(self, series: pl.Series) -> Hashes:
+        """Take in one batch of the column; return a hash per row, null and "" having one each."""
+        filled = _filled(series)
+        present = series if filled is None else series.filter(filled)
+        if not _hashable(present.dtype):
             present = as_text(present)
+        self.cells += len(series)
         self.nulls += len(series) - len(present)
-        if not len(present):
-            return
-        self._see_defects(present.head(_WATCHED_ROWS))
         tally = Tally.of(present)
+        if len(present):
+            self._examine(present, tally)
+        if filled is None:
+            return tally.hashes
+        rows = np.full(len(series), _HASH_OF_NULL)
+        rows[filled.to_numpy()] = tally.hashes
+        if series.null_count() < len(series) - len(present):
+            rows[(series == "").fill_null(value=False).to_numpy()] = _HASH_OF_EMPTY
+        return rows
+
+    def _examine(self, present: pl.Series, tally: Tally) -> None:
+        """Count, sample and sweep the filled cells of one batch."""
+        self._see_defects(present.head(_WATCHED_ROWS))
         was_complete = self.sample.complete
         before, counts = self.sample.values, self.sample.counts.copy()
         self.distinct.add(tally.distinct)
@@ -125,9 +136,22 @@ class _ColumnState:
         return found
 
 
+def _filled(series: pl.Series) -> pl.Series | None:
+    """Return where a cell holds something; None where all do."""
+    if series.dtype == pl.String:
+        mask = series != ""
+        mask = mask.fill_null(value=False) if mask.null_count() else mask
+    elif series.null_count():
+        mask = series.is_not_null()
+    else:
+        return None
+    return None if mask.all() else mask
+
+
 def _hashable(dtype: pl.DataType) -> bool:
     return (
-        dtype.is_integer()
+        dtype == pl.String
+        or dtype.is_integer()
         or dtype.is_float()
         or dtype.is_temporal()
         or dtype in (pl.Boolean, pl.Binary)
@@ -157,14 +181,22 @@ class ColumnScanner:
         self._dtypes = list(dtypes)
         limit = min(_EXACT_COLUMN, _EXACT_TOTAL // max(len(names), 1))
         self._states = [_ColumnState(limit) for _ in names]
+        # Odd factors tell the columns apart; fixed, so that a row hashes alike in every batch.
+        numbers = pl.Series(range(len(names)), dtype=pl.UInt64)
+        self._factors = numbers.hash(seed=6).to_numpy() | np.uint64(1)
 
-    def feed(self, frame: pl.DataFrame) -> None:
-        """Scan one batch; columns are taken by position."""
-        jobs = list(zip(self._states, frame.get_columns(), strict=True))
+    def feed(self, frame: pl.DataFrame) -> Hashes:
+        """Scan one batch, columns by position; return a 64-bit hash per row, equal for equal rows.
+
+        The hashes of a row's cells are added up, each times the odd factor of its column.
+        """
+        jobs = list(zip(self._states, frame.get_columns(), self._factors, strict=True))
         jobs.sort(key=lambda job: -job[1].estimated_size())  # the longest last would run alone
+        rows = np.zeros(frame.height, np.uint64)
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-            for _ in pool.map(lambda job: job[0].feed(job[1]), jobs):
-                pass
+            for hashes in pool.map(lambda job: job[0].feed(job[1]) * job[2], jobs):
+                rows += hashes
+        return rows
 
     def cases(self) -> list[Case]:
         """Return every column with its evidence, context included."""

@@ -269,3 +269,44 @@ def test_every_code_of_refusal_has_its_heading() -> None:
     text = (Path(__file__).parents[2] / "docs" / "reference" / "certificate.md").read_text()
     for code in Code:
         assert f"### {code.value}\n" in text
+
+
+def _alone(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "entrepot", *[str(argument) for argument in arguments]],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("assess", "--from", "CN", "--json"),
+        ("clear", "--json"),
+        ("assess", "--from", "CN", "--to", "DE", "--as-of", "2024-02-30", "--json"),
+        ("plan", "x.csv", *ROUTE, "--k", "9" * 30, "--json"),
+        ("law", "show", "--nonsense", "--json"),
+    ],
+)
+def test_a_misused_option_is_one_problem_object_with_json(arguments: tuple[str, ...]) -> None:
+    done = _alone(*arguments)
+    problem = json.loads(done.stdout)
+    assert done.returncode == problem["exit_code"] == 2
+    assert problem["type"] == "urn:entrepot:error:invalid-input" and problem["title"]
+
+
+def test_what_strangers_wrote_cannot_steer_the_screen(tmp_path: Path, facts: Path) -> None:
+    table = tmp_path / "evil.csv"
+    rows = [f"C{n:05d},n{n}@example.org,{n % 3},v" for n in range(60)]
+    table.write_text("id,email,\x1b[2J\x1b[31mred,\u202egnp.exe\n" + "\n".join(rows) + "\n")
+    for arguments in (("inspect", table), ("plan", table, *ROUTE, "--facts", facts)):
+        done = _alone(*arguments)
+        assert done.returncode in (0, 1), done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "\u202e" not in done.stdout + done.stderr
+        assert "\ufffd[2J" in done.stdout
+    missing = _alone("inspect", tmp_path / "no\x1b[31m.csv")
+    assert missing.returncode == 6 and "\x1b" not in missing.stderr

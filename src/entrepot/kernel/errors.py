@@ -15,6 +15,7 @@ A refusal by law is a value (`entrepot.kernel.decisions`), never an exception. E
 
 from __future__ import annotations
 
+import unicodedata
 from typing import ClassVar
 
 
@@ -37,7 +38,7 @@ class Error(Exception):
 
     def __str__(self) -> str:
         """Say what, which value and what to do, in one line each."""
-        text = self.what
+        text = visible(self.what)
         if self.value is not None:
             text += f": {shorten(self.value)}"
         if self.remedy:
@@ -48,7 +49,7 @@ class Error(Exception):
         """Return the error as an RFC 9457 problem object (the one JSON shape for errors)."""
         problem: dict[str, object] = {
             "type": f"urn:entrepot:error:{self.code}",
-            "title": self.what,
+            "title": visible(self.what),
             "exit_code": self.exit_code,
         }
         if self.value is not None:
@@ -115,9 +116,28 @@ class StorageError(Error):
 
 
 _SHOWN_MAX = 120
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of characters that steer a screen instead of standing on it."""
+
+
+def visible(text: str) -> str:
+    """Return `text` with every character that could steer a screen shown as U+FFFD.
+
+    Names of files, columns and parties come from strangers: escape sequences would rewrite a
+    terminal, bidirectional controls turn words round, lone surrogates cannot be printed. Line ends
+    and tabs stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character) not in _UNSEEN
+        else "\ufffd"
+        for character in text
+    )
 
 
 def shorten(value: object) -> str:
     """Return `value` as text of at most 120 characters: one bad cell cannot flood a screen."""
-    text = str(value)
+    text = visible(str(value))
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"

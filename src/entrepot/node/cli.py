@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from entrepot import __version__
-from entrepot.kernel.errors import Error, StorageError, shorten
+from entrepot.kernel.errors import Error, InvalidInput, StorageError
 
 DEFECT = 70
 """Exit code of a defect in the program itself (EX_SOFTWARE of sysexits.h)."""
@@ -72,6 +72,8 @@ def main(argv: list[str] | None = None) -> None:
     except Error as error:
         sys.exit(report(error, as_json="--json" in arguments))
     except click.ClickException as error:
+        if "--json" in arguments:
+            sys.exit(report(_misused(error), as_json=True))
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
@@ -87,21 +89,35 @@ def main(argv: list[str] | None = None) -> None:
         )
         sys.exit(report(wrapped, as_json="--json" in arguments))
     except Exception as error:  # noqa: BLE001 - the last frame: say it is our fault, then stop
-        sys.exit(defect(error))
+        sys.exit(defect(error, as_json="--json" in arguments))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def defect(error: Exception) -> int:
+def _misused(error: click.ClickException) -> InvalidInput:
+    """Return a mistake in options or arguments as one of our own errors."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = context.command_path if context is not None else "entrepot"
+    return InvalidInput(error.format_message().rstrip("."), remedy=f"see {where} --help")
+
+
+def defect(error: Exception, *, as_json: bool = False) -> int:
     """Own up to a defect: what broke and where, without a screen of frames; return its code."""
     if os.environ.get("ENTREPOT_DEBUG"):
         traceback.print_exception(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
-    click.echo(
-        f"defect: {type(error).__name__} in {where}: {shorten(error)}\n"
-        "  → this is ours, not yours; run again with ENTREPOT_DEBUG=1 and report what it prints",
-        err=True,
-    )
+    what = f"{type(error).__name__} in {where}"
+    remedy = "this is ours, not yours; run again with ENTREPOT_DEBUG=1 and report what it prints"
+    if as_json:
+        problem = {
+            "type": "urn:entrepot:error:defect",
+            "title": f"defect: {what}",
+            "exit_code": DEFECT,
+            "remedy": remedy,
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(problem), indent=2).decode())
+    # The text of a foreign error may quote the data: its kind and place are enough to find it.
+    click.echo(f"defect: {what}\n  → {remedy}", err=True)
     return DEFECT
 
 

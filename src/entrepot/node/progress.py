@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -15,6 +14,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from entrepot.node.screen import Screen
 
 
 def is_watched() -> bool:
@@ -45,7 +46,7 @@ def counting_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _bar(title: str, *columns: object) -> Iterator[Callable[[int, int], None]]:
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not is_watched()) as progress:  # type: ignore[arg-type]
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)

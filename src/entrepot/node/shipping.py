@@ -19,6 +19,9 @@ from entrepot.port.inspect import inspect_dataset
 from entrepot.port.model import Inspection
 from entrepot.port.plan.states import Shipment, shipment
 
+K_MAX = 1_000_000
+"""Largest smallest group that may be asked for."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from entrepot.law.library import Library
 from entrepot.law.model import Missing
 from entrepot.node.answers import rendered
 from entrepot.node.declaring import ask as ask_for_facts
 from entrepot.node.declaring import declared_facts, is_asking, questions
+from entrepot.node.screen import Screen
 from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
 from entrepot.port.plan.reductions import AS_IS
 
@@ -42,7 +42,7 @@ def command(file: Path | None, ask: bool | None, as_json: bool, **options: Any) 
         facts = library.facts(known)
         return questions(bound, bound.assess(facts), facts)
 
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     if (is_asking() if ask is None else ask) and not as_json:
         known = ask_for_facts(console, library, known, pending)
     facts = library.facts(known)

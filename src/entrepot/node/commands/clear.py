@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.text import Text
 
 from entrepot.kernel.errors import InvalidInput
@@ -16,7 +15,8 @@ from entrepot.law.library import Library
 from entrepot.node.commands.plan import planned
 from entrepot.node.declaring import declared_facts
 from entrepot.node.progress import is_watched, reading_bar
-from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
+from entrepot.node.screen import Screen
+from entrepot.node.shipping import K_MAX, asked, print_json, shipment_of, shipping_options
 from entrepot.port.clear.clearing import Cleared, Order, RefusedClearance, clear
 from entrepot.port.clear.institution import port_institution
 from entrepot.port.clear.record import Parties
@@ -52,7 +52,11 @@ class ClearView(msgspec.Struct, frozen=True):
     "--way", "wanted_way", default=None, help="Number or kind of the way in the plan; 0 = as is."
 )
 @click.option(
-    "--k", type=click.IntRange(2), default=K_WANTED, show_default=True, help="Smallest group."
+    "--k",
+    type=click.IntRange(2, K_MAX),
+    default=K_WANTED,
+    show_default=True,
+    help="Smallest group.",
 )
 @click.option("--evidence", multiple=True, help="What shows that a duty is met, DUTY-OR-FACT=TEXT.")
 @click.option("--home", type=click.Path(path_type=Path), help="Home of this node.")
@@ -81,7 +85,7 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
         out=options["out"],
         evidence=dict(_pair(text) for text in options["evidence"]),
     )
-    console = Console(stderr=True, highlight=False)
+    console = Screen(stderr=True, highlight=False)
     home = options["home"] or default_home()
     with (
         open_node(home, institutions=(port_institution(library),)) as node,
@@ -96,7 +100,7 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
     if as_json:
         print_json(_view(result, way))
     else:
-        Console(highlight=False).print(_rendered(result, way))
+        Screen(highlight=False).print(_rendered(result, way))
     return 0 if isinstance(result, Cleared) else 1
 
 

@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
@@ -26,6 +25,7 @@ from entrepot.law.yamlsource import read_text, read_yaml
 from entrepot.node.commands.generate import write_customers
 from entrepot.node.commands.inspect import inspect_with_law, rendered
 from entrepot.node.progress import is_watched
+from entrepot.node.screen import Screen
 from entrepot.port.clear.clearing import Cleared, Order, clear
 from entrepot.port.clear.institution import port_institution
 from entrepot.port.clear.record import Parties
@@ -70,7 +70,7 @@ class Demo:
         self.folder = folder
         self.rows = rows
         self.today = date.today()  # noqa: DTZ011 - the law of the reader's own day
-        self.console = Console(highlight=False)
+        self.console = Screen(highlight=False)
         self.library = Library.load()
 
     def bookings(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +15,7 @@ from rich.text import Text
 from entrepot.law import Library
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
+from entrepot.node.screen import Screen
 from entrepot.port.inspect import inspect_under
 from entrepot.port.model import ColumnReport, FileReport, Inspection, TableReport, Verdict
 
@@ -38,7 +39,7 @@ def command(file: Path, as_of: date | None, evidence: bool, as_json: bool) -> No
         encoded = msgspec.json.encode(inspection)
         click.echo(msgspec.json.format(encoded, indent=2).decode())
         return
-    Console(highlight=False).print(rendered(inspection, evidence=evidence))
+    Screen(highlight=False).print(rendered(inspection, evidence=evidence))
 
 
 def inspect_with_law(file: Path, library: Library, as_of: date) -> Inspection:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
@@ -31,6 +30,7 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
+from entrepot.node.screen import Screen
 
 _FAILURES_SHOWN_MAX = 100
 _EVIDENCE = {
@@ -105,7 +105,7 @@ def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None
             front.evidence,
             escape(front.title),
         )
-    console = Console()
+    console = Screen()
     console.print(table)
     rules = sum(len(book.rules) for book in books)
     console.print(f"{len(books)} rulebooks, {rules} rules, {len(faults)} that do not load")
@@ -196,7 +196,7 @@ def _as_plain(part: Dated) -> dict[str, object]:
 
 def print_rulebook(book: Rulebook) -> None:
     """Print a rulebook as the document it is, headed by its front matter."""
-    console = Console()
+    console = Screen()
     front = book.front
     title = f" ({front.title_original})" if front.title_original else ""
     console.print(f"[bold]{escape(front.title)}[/bold]{escape(title)}")
@@ -214,7 +214,7 @@ def print_rulebook(book: Rulebook) -> None:
 
 def print_part(library: Library, book: Rulebook, part: Dated) -> None:
     """Print one block with its text, citation, dates and evidence."""
-    console = Console()
+    console = Screen()
     cited = part.citation
     console.print(
         f"[bold]{escape(part.id)}[/bold]  {escape(book.front.title)}, {escape(cited.article)}"
@@ -321,7 +321,7 @@ def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
         table.add_row(
             spec.name, kind, spec.source, escape(f"{spec.question or spec.about}{values}")
         )
-    console = Console()
+    console = Screen()
     console.print(table)
     console.print(f"{len(specs)} facts; `entrepot law show FACT` says more")
     for fault in faults.values():
@@ -330,7 +330,7 @@ def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
 
 def print_fact(spec: FactSpec) -> None:
     """Print one fact of the vocabulary."""
-    console = Console()
+    console = Screen()
     unit = f" of {spec.unit}" if spec.unit else ""
     console.print(f"[bold]{spec.name}[/bold]  {spec.type}{unit}, source: {spec.source}")
     console.print(escape(spec.about))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from entrepot.kernel.errors import InvalidInput
 from entrepot.law.library import Library
@@ -14,7 +13,8 @@ from entrepot.law.outcomes import LAYERS
 from entrepot.node.declaring import declared_facts
 from entrepot.node.plans import rendered_plan
 from entrepot.node.progress import reading_bar
-from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
+from entrepot.node.screen import Screen
+from entrepot.node.shipping import K_MAX, asked, print_json, shipment_of, shipping_options
 from entrepot.port.plan.model import Plan
 from entrepot.port.plan.planner import Options, make_plan
 from entrepot.port.plan.source import TableSource
@@ -26,7 +26,11 @@ from entrepot.port.risk import K_WANTED
 @click.argument("file", type=click.Path(path_type=Path))
 @shipping_options
 @click.option(
-    "--k", type=click.IntRange(2), default=K_WANTED, show_default=True, help="Smallest group."
+    "--k",
+    type=click.IntRange(2, K_MAX),
+    default=K_WANTED,
+    show_default=True,
+    help="Smallest group.",
 )
 @click.option(
     "--order",
@@ -51,7 +55,7 @@ def command(file: Path, k: int, order: str, as_json: bool, **options: Any) -> in
     if as_json:
         print_json(plan)
     else:
-        Console(highlight=False).print(rendered_plan(plan, library))
+        Screen(highlight=False).print(rendered_plan(plan, library))
     return 0 if plan.ways else 1
 
 

@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from entrepot.law.library import Library
 from entrepot.node.options import DATE
+from entrepot.node.screen import Screen
 from entrepot.node.shipping import print_json
 from entrepot.port.verify.verifying import StepResult, trusted_key, verify
 
@@ -39,7 +39,7 @@ def command(folder: Path, key: Path | None, as_of: date | None, as_json: bool) -
     if as_json:
         print_json({"holds": found.holds, "steps": found.steps, "certificate": found.certificate})
         return 0 if found.holds else EXIT_FAILED
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for step in found.steps:
         console.print(_line(step))
     failed = found.failed

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from entrepot.kernel.errors import visible
+
 
 class Markup(str):
     """HTML that is already safe. Only functions of this package make one."""
@@ -22,7 +24,7 @@ def html(content: Content) -> Markup:
     if isinstance(content, Markup):
         return content
     if isinstance(content, str):
-        return Markup(escape(content, quote=True))
+        return Markup(escape(visible(content), quote=True))
     if isinstance(content, int):
         return Markup(f"{content:,}")
     if isinstance(content, float):
@@ -33,7 +35,7 @@ def html(content: Content) -> Markup:
 def tag(name: str, content: Content = None, /, **attributes: str | int | float) -> Markup:
     """Return one element; a trailing underscore in an attribute's name is dropped (`class_`)."""
     rendered = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value), quote=True)}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(visible(str(value)), quote=True)}"'
         for key, value in attributes.items()
     )
     return Markup(f"<{name}{rendered}>{html(content)}</{name}>")

@@ -173,6 +173,7 @@ STRONG: tuple[Detector, ...] = tuple(d for d in CATALOG if d.strong)
 STRAY = (
     r"[\w*]@[\w-]|://|(?:\d[ .-]?){11}|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:"
     r"|[A-Z]{2}\d{2}[ -]?[A-Z0-9]{4}|\d{3}-\d{2}-\d{4}|\+\d[\d ()-]{6}|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}"
-    r"|\$2[aby]\$|eyJ|<<|0x[0-9a-f]{30}|[A-Z]\d{7}[A-Z]\b|\d{6}-\d{7}"
+    r"|\$2[aby]\$|eyJ|<<|0x[0-9a-f]{30}|[A-Z]\d{7}[A-Z](?-u:\b)|\d{6}-\d{7}"
+    r"|(?-u:\b)0\d{1,4}\)?[ ./-]\d\d|(?-u:\b)[67]\d\d \d\d"
 )
 """One cheap pattern that every strong shape contains; cells without it are done with."""

@@ -170,6 +170,7 @@ def _date(p: Profile) -> tuple[float, str]:
         return 3.0, "the values are years"
     if (
         {"nights", "days", "hours", "number"} & set(p.reading.words)
+        and not ("number" in p.reading.words and {"week", "month", "day"} & set(p.reading.words))
         and p.integral
         and _max(p) < 400
     ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from entrepot.port.detect.judge_prose import is_cjk, prose_lanes
 from entrepot.port.detect.lexicon import characters, names, words
 from entrepot.port.detect.profile import Profile
 from entrepot.port.model import Category as C
@@ -117,15 +118,11 @@ def _cjk_score(value: str) -> float:
 def name_share(profile: Profile) -> tuple[float, int]:
     """Return the mean name score over distinct values, and how many distinct values score."""
     scores = [
-        _latin_score(folded, raw) if raw[:1].isascii() or not _is_cjk(raw) else _cjk_score(raw)
+        _latin_score(folded, raw) if raw[:1].isascii() or not is_cjk(raw) else _cjk_score(raw)
         for folded, raw in zip(profile.folded, profile.values, strict=True)
     ]
     hits = sum(1 for s in scores if s > 0)
     return (sum(scores) / len(scores), hits) if scores else (0.0, 0)
-
-
-def _is_cjk(text: str) -> bool:
-    return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7a3" for ch in text)
 
 
 def _steps(share: float, *steps: tuple[float, float]) -> float:
@@ -142,7 +139,7 @@ def name_lanes(profile: Profile) -> list[Lane]:
         return []
     text = f"{share:.0%} of {len(profile.values)} distinct values are known names of persons"
     if hits < 2:
-        if len(profile.values) >= 30 and not any(map(_is_cjk, profile.values[:20])):
+        if len(profile.values) >= 30 and not any(map(is_cjk, profile.values[:20])):
             return [Lane("dictionary", C.PERSON_NAME, -1.5, text)]
         return []
     if hits < 4 and len(profile.values) > 8:
@@ -161,7 +158,7 @@ def company_lanes(profile: Profile) -> list[Lane]:
         return []
     latin, seen = _ending_share(profile)
     cjk, parts = profile.part_share("company-cjk")
-    lengths = [len(v) for v in profile.values if _is_cjk(v)]
+    lengths = [len(v) for v in profile.values if is_cjk(v)]
     if lengths and sum(lengths) / len(lengths) < 4:
         cjk = 0.0
     share, distinct = (latin, seen) if latin >= cjk else (cjk, parts)
@@ -246,7 +243,7 @@ def _street_share(profile: Profile) -> tuple[float, int]:
     hits, seen = 0, set()
     for value, raw in zip(profile.folded, profile.values, strict=True):
         digit = any(ch.isdigit() for ch in raw)
-        if _is_cjk(raw):
+        if is_cjk(raw):
             found = {w for w in cjk if w in raw}
             good = (len(found) >= 2 and len(raw) >= 6) or (len(found) >= 3)
         else:
@@ -350,21 +347,6 @@ def country_share(profile: Profile) -> float:
     """Return the share of cells that are a country, when at least two distinct ones occur."""
     share, distinct = profile.word_share("country")
     return share if distinct >= 2 or (share > 0.9 and profile.mean_length > 3) else 0.0
-
-
-_SENTENCE = re.compile(r"[.!?。！？…]\s*$|[.!?。！？]\s+\S")
-
-
-def prose_lanes(profile: Profile) -> list[Lane]:
-    """Return the lane for prose: many words, and sentences that end."""
-    cjk = sum(map(_is_cjk, profile.values)) > 0.5 * len(profile.values)
-    long = profile.mean_length >= 14 if cjk else profile.mean_words >= 5
-    if not long or profile.distinct < 3 or profile.share("user-agent", "url", "wkt") > 0.3:
-        return []
-    ended = sum(bool(_SENTENCE.search(v)) for v in profile.values) / len(profile.values)
-    weight = 5.5 if ended > 0.5 else 3.2 if profile.mean_words >= 10 else 0.0
-    text = f"{profile.mean_words:.0f} words per value, {ended:.0%} with an end of sentence"
-    return [Lane("text", C.FREE_TEXT, weight, text)] if weight else []
 
 
 _LOGIN = re.compile(r"^[a-z][a-z0-9._-]{2,24}$")

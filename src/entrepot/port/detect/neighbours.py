@@ -192,5 +192,5 @@ def owners(cases: list[Case]) -> bool:
 
 _ISSUERS = frozenset(
     "agency issuer issuing authority court precinct carrier department ministry regulator inspector"
-    " behorde amt gericht autorite administration autoridad juzgado 机关 部门 官厅 機関 기관".split()
+    " behorde amt gericht autorite administration autoridad juzgado 机关 部门 機関 기관".split()
 )

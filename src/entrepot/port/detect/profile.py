@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +17,19 @@ from entrepot.port.model import Category
 
 VALUES_MAX = 400
 """Sampled values the dictionaries look at; a fair share of the distinct values of the column."""
+
+
+_CJK_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+_NAME_LENGTH = 6
+"""Chinese, Japanese and Korean characters that a name may take: they count as one word."""
+
+
+def _word_count(value: str) -> int:
+    blanks = value.count(" ") + 1
+    if value.isascii():
+        return blanks
+    characters = len(_CJK_CHARACTER.findall(value))
+    return max(blanks, characters // 2) if characters > _NAME_LENGTH else blanks
 
 
 @dataclass
@@ -73,8 +87,8 @@ class Profile:
 
     @cached_property
     def mean_words(self) -> float:
-        """Mean blank-separated words of a distinct value."""
-        return float(np.mean([v.count(" ") + 1 for v in self.values])) if self.values else 0.0
+        """Mean words of a distinct value: parted by blanks, or two characters in long CJK text."""
+        return float(np.mean([_word_count(v) for v in self.values])) if self.values else 0.0
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:

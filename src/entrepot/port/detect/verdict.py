@@ -160,6 +160,28 @@ def bound(case: Case) -> str:
     )
 
 
+_PROSE_WORDS = 5.0
+
+
+def _inside(case: Case) -> dict[str, int]:
+    """Return what else cells hold: category → cells, without second readings of the whole cell.
+
+    Where most cells of a column of short values are identifiers of one form, digits found in most
+    of them are those of the identifier itself (a health-service number reads as a telephone).
+    """
+    profile, winner = case.profile, case.category
+    shaped = any(
+        BY_NAME[name].category is winner and match.passed > 0.5 * max(1, profile.matched_cells)
+        for name, match in profile.matches.items()
+    )
+    whole = shaped and winner is not C.FREE_TEXT and profile.mean_words < _PROSE_WORDS
+    return {
+        category.value: cells
+        for category, cells in sorted(profile.contains.items())
+        if category is not winner and not (whole and cells > 0.3 * profile.present)
+    }
+
+
 def report(case: Case) -> ColumnReport:
     """Return the report of one column; `sensitivity` is left for the caller."""
     profile = case.profile
@@ -189,6 +211,6 @@ def report(case: Case) -> ColumnReport:
         nulls=profile.nulls,
         distinct=profile.distinct,
         examples=shapes,
-        contains={c.value: n for c, n in sorted(profile.contains.items()) if c is not category},
+        contains=_inside(case),
         defects=profile.defects,
     )

@@ -19,6 +19,8 @@ SAMPLE_SIZE = 4096
 CELL_CHARS_MAX = 2000
 """Characters kept of one sampled cell; longer prose is searched in full by the sweep."""
 _MERGE_AT = 1 << 18
+_FEW = 32
+"""Hashes that are found faster one by one than by sorting the batch."""
 
 Hashes = NDArray[np.uint64]
 
@@ -59,6 +61,8 @@ class Tally:
 
     def rows_of(self, chosen: Hashes) -> NDArray[np.intp]:
         """Return one row for each of `chosen`, which are ascending and among `distinct`."""
+        if len(chosen) <= _FEW:
+            return np.array([np.argmax(self.hashes == one) for one in chosen], np.intp)
         rows = np.arange(len(self.hashes))
         if len(chosen) * 2 < len(self.distinct):
             rows = np.flatnonzero((self.hashes >= chosen[0]) & (self.hashes <= chosen[-1]))

@@ -9,7 +9,7 @@ the last row of a column judged empty of them is still seen.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -53,14 +53,14 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?i:{s[4:]})" if s.startswith("(?i)") else s for s in sources))
 
 
-def plausible(values: list[str], among: Sequence[Detector] = CATALOG) -> list[Detector]:
+def plausible(values: list[str]) -> list[Detector]:
     """Return the detectors whose shape at least one of `values` has (an over-estimate).
 
     Several are asked at once first: most values have the shape of none of them.
     """
     found: list[Detector] = []
-    for start in range(0, len(among), _GROUP):
-        group = among[start : start + _GROUP]
+    for start in range(0, len(CATALOG), _GROUP):
+        group = CATALOG[start : start + _GROUP]
         if any(map(_any_of(tuple(d.anchored for d in group)).match, values)):
             found += [d for d in group if any(map(_compiled(d.anchored).match, values))]
     return found

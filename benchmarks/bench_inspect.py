@@ -153,7 +153,7 @@ def cold() -> Figure:
     """The command line from nothing: start of Python, laws, dictionaries, file from the disk."""
     path = table_19()
     size = path.stat().st_size
-    command = [sys.executable, "-m", "entrepot.node", "inspect", str(path), "--json"]
+    command = [str(Path(sys.executable).with_name("entrepot")), "inspect", str(path), "--json"]
     name = "entrepot inspect --json, cold"
     times = []
     for _ in range(3):

@@ -172,7 +172,7 @@ def row_of(item: dict[str, Any]) -> dict[str, Any]:
     The log's rows carry `ratio_to`: of our append to a peer or the limit, or to its goal.
     """
     if "ratio_to" not in item:
-        return item
+        return item | {"error": item["error"].replace(f"{ROOT}/", "")}
     ratios: dict[str, float] = item["ratio_to"]
     row = {
         "name": item["name"], "value": item["value"], "unit": item["unit"], "note": "",

@@ -143,6 +143,14 @@ def test_another_party_cannot_have_signed(home: Path) -> None:
     assert not failed(audit(home, (TOY,)))
 
 
+def test_a_store_that_was_lost_is_named_and_no_defect(home: Path) -> None:
+    (home / "store.sqlite").unlink()
+    with pytest.raises(StorageError, match="old backup"):
+        open_toy(home)  # leaves an empty store behind
+    checks = audit(home, (TOY,))
+    assert failed(checks) == ["journal"] and "the store is empty" in checks[4].detail
+
+
 def test_entries_waiting_for_publication_are_reported_and_sound(tmp_path: Path) -> None:
     class Stop(BaseException):
         pass

@@ -122,6 +122,13 @@ def test_a_home_can_be_moved_and_its_party_renewed(home: Path, tmp_path: Path) -
         assert totals(node)["a"][0] in (1, 50)
 
 
+def test_a_party_whose_private_key_is_lost_is_told_so(home: Path) -> None:
+    (home / "keys" / "party.pem").unlink()
+    with pytest.raises(StorageError, match="private key of this party is missing"):
+        open_toy(home)
+    assert not (home / "keys" / "party.pem").exists()
+
+
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError):

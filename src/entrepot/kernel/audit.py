@@ -202,7 +202,13 @@ def _sequenced_size(shared: _Audit) -> int:
 def _check_journal(shared: _Audit) -> str:
     """Extend the published entries by the journal; size and root must be the store's."""
     with shared.store.reading() as read:
-        size, root = read.execute(sa.select(TREE.c.size, TREE.c.root)).one()
+        head = read.execute(sa.select(TREE.c.size, TREE.c.root)).one_or_none()
+        if head is None:
+            raise VerificationError(
+                "the store is empty, the published log is not: it was lost or replaced",
+                value=f"{shared.checkpoint.size:,} entries",
+            )
+        size, root = head
         rows = read.execute(sa.select(JOURNAL).order_by(JOURNAL.c.first)).all()
     for first, count, bundle in rows:
         entries = decode_bundle(bundle, count)

@@ -194,6 +194,12 @@ def _own_keys(home: Path, passphrase: bytes | None, *, is_new: bool) -> dict[str
         path = home / "keys" / f"{name}.pem"
         if path.exists():
             own[name] = load_key(path, passphrase=passphrase)
+        elif name == PARTY and not is_new and path.with_suffix(".pub").exists():
+            raise StorageError(
+                "the private key of this party is missing",
+                value=path,
+                remedy="restore it from a backup; or rename party.pub and go on with a new key",
+            )
         elif is_new or name == PARTY:
             own[name] = create_key_file(path, algorithm, passphrase=passphrase)
         else:

@@ -132,6 +132,15 @@ def test_a_shipment_split_into_several_is_counted_together(whole: Path, tmp_path
     assert isinstance(as_it_is(parts[2], tmp_path, same, out="5"), Cleared)
 
 
+def test_a_new_key_is_no_new_exporter(whole: Path, tmp_path: Path) -> None:
+    parts = [_part(whole, f"key{n}.csv", n * 100, 100) for n in range(2)]
+    assert isinstance(as_it_is(parts[0], tmp_path, PRIVATE, out="0"), Cleared)
+    keys = tmp_path / "home" / "keys"
+    (keys / "party.pem").unlink()
+    (keys / "party.pub").rename(keys / "former.pub")
+    assert codes(as_it_is(parts[1], tmp_path, PRIVATE, out="1")) == {Code.BELOW_RECORD}
+
+
 def test_the_very_same_table_counts_once(plain: Path, tmp_path: Path) -> None:
     assert isinstance(as_it_is(plain, tmp_path, PRIVATE, out="0"), Cleared)
     assert isinstance(as_it_is(plain, tmp_path, PRIVATE, out="1"), Cleared)

@@ -21,20 +21,23 @@ def recipient_hash(name: str) -> str:
 
 
 def cleared_persons(
-    read: sa.Connection, exporter: Kid, counter: Counter, on: date, recipient: str
+    read: sa.Connection, exporter: Kid | None, counter: Counter, on: date, recipient: str
 ) -> dict[str, int]:
     """Return, per source table, the most persons cleared from it in a counter's window.
+
+    Of one exporter's key, or of all keys of this node when `exporter` is None.
 
     Two clearances of one table are about the same persons and count once; whether two tables share
     persons is not known here.
     """
     wanted = [
-        CLEARANCES.c.exporter == exporter,
         CLEARANCES.c.origin == counter.origin,
         CLEARANCES.c.cleared_on >= window_start(counter, on).isoformat(),
         CLEARANCES.c.cleared_on <= on.isoformat(),
         COUNTS.c.fact == counter.adds,
     ]
+    if exporter is not None:
+        wanted.append(CLEARANCES.c.exporter == exporter)
     if counter.per_recipient:
         wanted.append(CLEARANCES.c.recipient == recipient)
     joined = CLEARANCES.join(COUNTS, CLEARANCES.c.index == COUNTS.c.index).join(
@@ -56,13 +59,16 @@ def known_counts(
 
     At least the largest left, however much shipments overlap; the sum left unless somebody says
     who is in several. The table being cleared now is in the first figure and not in the second:
-    its persons are the shipment's own. Counters without any clearance are left out.
+    its persons are the shipment's own. The largest is that of the exporter's key; the sum is of all
+    keys of this node, because a new key is no new exporter. Counters without any clearance are left
+    out.
     """
     found = {}
     for counter in COUNTERS:
         if counter.origin == origin:
-            cleared = cleared_persons(read, exporter, counter, on, recipient)
-            if any(cleared.values()):
-                others = [persons for table, persons in cleared.items() if table != source]
-                found[counter.prior] = [max(cleared.values()), sum(others)]
+            own = cleared_persons(read, exporter, counter, on, recipient)
+            every = cleared_persons(read, None, counter, on, recipient)
+            if any(every.values()):
+                others = [persons for table, persons in every.items() if table != source]
+                found[counter.prior] = [max(own.values(), default=0), sum(others)]
     return found

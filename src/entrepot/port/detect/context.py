@@ -108,6 +108,7 @@ def apply_context(cases: list[Case]) -> Kind:
     neighbours.numbers_of_things(cases)
     neighbours.insurers(cases)
     neighbours.specimens(cases)
+    neighbours.consignees(cases)
     kind = table_kind(cases)
     for case in cases:
         _attributes(case, kind)
@@ -338,6 +339,9 @@ def _attributes(case: Case, kind: Kind) -> None:
             case.add(category, -4.0, "no word for an occupation among the values")
     if C.HEALTH in scores and kind is not Kind.PERSONS and _PHYSICAL & words:
         case.add(C.HEALTH, -4.0, f"a physical measure in a table of {kind.value}")
+    if C.HEALTH in scores and kind is not Kind.PERSONS and {"health", "medical"} & words:
+        if case.profile.reading.weight(C.HEALTH) < 5:  # of servers, of characters in a game
+            case.add(C.HEALTH, -3.0, f"health in a table of {kind.value}")
     if C.HEALTH in scores and kind is Kind.ORGANISATIONS and case.profile.numeric_share > 0.8:
         case.add(C.HEALTH, -5.0, "counts in a table of organisations")
     if C.AGE in scores and kind is Kind.THINGS and {"house", "building", "car", "account"} & words:

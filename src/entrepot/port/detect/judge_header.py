@@ -200,6 +200,8 @@ def _date(p: Profile) -> tuple[float, str]:
 
 
 def _age(p: Profile) -> tuple[float, str]:
+    if _numeric(p) and "thing" in p.reading.entities and p.reading.weight(C.AGE) < 2:
+        return 0.0, ""  # the age of an account, a page: numbers alone prove nothing
     if _numeric(p):
         inside = float(np.mean((p.numbers >= 0) & (p.numbers <= 122)))
         if inside > 0.97 and len(p.values) >= 1:

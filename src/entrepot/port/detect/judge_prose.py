@@ -1,5 +1,7 @@
 """Evidence that cells are prose: words that join a sentence together, and sentences that end.
 
+A preposition (`with`, `für`) joins the words of a label as well and needs one of those beside it.
+
 Prose may hold a street, a firm or a disease in nearly every cell and is still prose: `12 Elm Road`
 inside a report makes the column no column of addresses. The words looked for are verbs, pronouns
 and prepositions that do not occur in addresses, names or titles (`was`, `with`, `bitte`, `pour`;
@@ -15,7 +17,7 @@ from entrepot.port.detect.profile import Profile
 from entrepot.port.model import Category as C
 from entrepot.port.model import Lane
 
-_SENTENCE = re.compile(r"[.!?。！？…]\s*$|[.!?。！？]\s+\S")
+_SENTENCE = re.compile(r"[.!?。！？…]\s*$|[.!?]['\")]?\s+[^\W\d_a-z]|[。！？].")
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
 _SPOKEN_CJK = (
     re.compile(r"[请請了的已吗嗎呢把被将將您我]|需要|要求|可以|没有|因为|但是"),
@@ -25,6 +27,7 @@ _SPOKEN_CJK = (
 _ENDING = re.compile(
     r"(?:니다|세요|어요|아요|해요|네요|です|ます|ました|ません|ください)[.。!！?？…]?\s*$"
 )
+_PARTICIPLE = re.compile(r"\b[a-z]{2,}ed (?:to|by|on|at|from)\b")
 _PAUSE = re.compile(r"[，。、！？；,.!?]")
 
 
@@ -35,7 +38,7 @@ def is_cjk(text: str) -> bool:
 
 def spoken_share(profile: Profile) -> float:
     """Return the share of distinct values that are joined together as sentences are, 0 to 1."""
-    known = words("prose-word")
+    spoken, joints = words("prose-word"), words("prose-joint")
     hits = 0
     for folded, raw in zip(profile.folded, profile.values, strict=True):
         if is_cjk(raw):
@@ -45,8 +48,9 @@ def spoken_share(profile: Profile) -> float:
             )
         else:
             parts = _WORDS.findall(folded)
-            marks = sum(part in known for part in parts)
-            hits += len(raw.split()) >= 5 and (marks >= 2 or (marks == 1 and _small(raw)))
+            marks = sum(part in spoken for part in parts) + len(_PARTICIPLE.findall(folded))
+            joined = marks + sum(part in joints for part in parts) >= 2
+            hits += len(raw.split()) >= 5 and marks > 0 and (joined or _small(raw))
     return hits / len(profile.values) if profile.values else 0.0
 
 

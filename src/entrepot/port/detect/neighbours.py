@@ -158,6 +158,18 @@ def insurers(cases: list[Case]) -> None:
                 case.add(C.ORGANISATION, gap + 4.0, "each insurer once: a list of firms")
 
 
+def consignees(cases: list[Case]) -> None:
+    """`ship name` beside `ship address` is to whom goods are sent, not the name of a vessel."""
+    headers = [c.profile.reading for c in cases]
+    sent = any(r.words[:1] == ("ship",) and r.weight(C.ADDRESS) > 0 for r in headers)
+    for case in cases:
+        profile = case.profile
+        if sent and profile.reading.words == ("ship", "name") and profile.letters_share > 0.5:
+            person = name_share(profile)[0] > 0.3
+            category = C.PERSON_NAME if person else C.ORGANISATION
+            case.add(category, 5.0, "the name beside the address goods are sent to")
+
+
 def names_beside_names(cases: list[Case]) -> None:
     """A column without header beside a name, a share of it known names, is the other name."""
     for index, case in enumerate(cases):

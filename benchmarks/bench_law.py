@@ -126,7 +126,7 @@ def toy() -> list[Figure]:
     code_of = dict(zip(CODES, range(len(CODES)), strict=True))
     given = answers.replace_strict(code_of, return_dtype=pl.Int8).to_numpy()
     spent = seconds(lambda: bound.columns(frame), rounds=9)
-    reference = seconds(lambda: decide_columns(columns), rounds=5)
+    reference = seconds(lambda: decide_columns(columns), rounds=9)
     figures += [
         Figure(
             TOY_MANY,
@@ -195,7 +195,7 @@ def real() -> list[Figure]:
         frame = random_facts(
             bound, REAL_COLUMNS, seed=8, unknown_share=UNKNOWN_SHARE, fixed=fixed, by_row=False
         ).frame
-        spent = seconds(lambda frame=frame: bound.columns(frame), rounds=9)
+        spent = seconds(lambda frame=frame: bound.columns(frame), rounds=5)
         figures.append(
             Figure(
                 f"China to Germany, {label}, columnar",

@@ -287,8 +287,8 @@ def page(results: list[dict[str, Any]], chosen: list[Bench], missing: list[str])
         f"- Load average when the run ended: {where['load']} (a quiet machine has about 1 here). "
         "Wall time on a busy machine says too little of ours; processor time, given where it was "
         "measured, and ratios of one run hold better. Goals are judged by wall time.",
-        "- Best of five to nine rounds for ours and the limits (what else runs on a machine only adds); "
-        "one round for peers that take seconds, medians of rounds in turn for the log.",
+        "- Best of five to nine rounds for ours and the limits (what else runs on a machine only "
+        "adds); one round for peers that take seconds, medians of rounds in turn for the log.",
         "- “Ours ÷ this” divides our figure by that of the row.",
         "",
     ]

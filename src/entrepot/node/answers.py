@@ -9,11 +9,13 @@ from rich.text import Text
 
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Citation, DutyDue, Missing, Side
+from entrepot.node.layout import Indented
 from entrepot.port.plan.words import sentence, title_of
 
 COLOURS = {"open": "green", "conditional": "yellow", "undecided": "magenta", "barred": "red"}
 _STATE_MARKS = {"met": "✓", "open": "○", "possible": "?", "failed": "✗"}
 CHANGES_MAX = 8
+ANSWERS_MAX = 20
 _EVIDENCE = {
     "R": "",
     "r": " (secondary source)",
@@ -24,20 +26,14 @@ _EVIDENCE = {
 
 def rendered(assessment: Assessment, library: Library, asked: list[Missing]) -> RenderableType:
     """Lay out an assessment; `asked` are the facts still missing, most useful first."""
-    blocks: list[RenderableType] = [
-        headline(assessment, library),
-        *[_side(side, library) for side in assessment.sides],
-    ]
-    for block in (
-        _duties(assessment.duties),
-        _findings(assessment),
-        _missing(asked),
-        _changes(assessment),
-        _unseen(assessment),
-    ):
-        if block is not None:
-            blocks.append(block)
-    return Group(*blocks)
+    sides = [_side(side, library) for side in assessment.sides]
+    duties = _duties(assessment.duties)
+    wanted = [_missing(asked), _findings(assessment)]
+    # Where the answer waits for facts, the questions come before the rules that are not settled.
+    undecided = assessment.status == "undecided"
+    order = [*wanted, *sides, duties] if undecided else [*sides, duties, *wanted]
+    blocks = [*order, _changes(assessment), _unseen(assessment)]
+    return Group(headline(assessment, library), *[block for block in blocks if block is not None])
 
 
 def headline(assessment: Assessment, library: Library) -> Panel:
@@ -59,8 +55,8 @@ def cited(citation: Citation) -> str:
     return f"{citation.article}, {citation.source}{_EVIDENCE.get(citation.evidence, '')}"
 
 
-def _side(side: Side, library: Library) -> Text:
-    text = Text()
+def _side(side: Side, library: Library) -> RenderableType:
+    text = Text("\n")
     regime = library.content.regimes.get(side.regime)
     title = regime.text.block.title if regime is not None else side.regime
     text.append(f"{title}", style="bold")
@@ -83,15 +79,15 @@ def _side(side: Side, library: Library) -> Text:
     if side.could_be:
         milder = ", ".join(title_of(outcome) for outcome in side.could_be)
         text.append(f"  with further facts it could be milder: {milder}\n", style="dim")
-    return text
+    return Indented(text, hang=4)
 
 
 def _duties(duties: list[DutyDue]) -> RenderableType | None:
     if not duties:
         return None
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "duty", "when", "article"):
-        table.add_column(heading, overflow="fold")
+    for heading, most in (("", None), ("duty", None), ("when", 18), ("article", 24)):
+        table.add_column(heading, max_width=most, overflow="fold")
     for duty in sorted(duties, key=lambda d: (not d.before_transfer, d.state == "met")):
         when = f"{duty.due} ({duty.due_on})" if duty.due_on else duty.due
         style = "dim" if duty.state == "met" else "bold" if duty.before_transfer else ""
@@ -104,47 +100,50 @@ def _duties(duties: list[DutyDue]) -> RenderableType | None:
     return Group(title, table)
 
 
-def _findings(assessment: Assessment) -> Text | None:
+def _findings(assessment: Assessment) -> RenderableType | None:
     if not assessment.human:
         return None
     text = Text("\nFindings that only a named person can make\n", style="bold")
     for item in assessment.human:
-        text.append(f"  {item.question}", style="")
-        text.append(f"  {item.fact}\n", style="dim")
-        text.append(f"      {item.because}\n", style="dim")
-    return text
+        text.append(f"  {item.question}", style="not bold")
+        text.append(f"  {item.fact}\n", style="not bold dim")
+        text.append(f"      {item.because}\n", style="not bold dim")
+    return Indented(text, hang=4)
 
 
-def _missing(asked: list[Missing]) -> Text | None:
+def _missing(asked: list[Missing]) -> RenderableType | None:
     if not asked:
         return None
     text = Text("\nMissing facts, most useful first\n", style="bold magenta")
     for item in asked:
-        text.append(f"  {item.question or item.fact}")
-        text.append(f"  --fact {item.fact}=", style="dim")
-        text.append(f"{'|'.join(item.answers[:6]) or '…'}\n", style="dim")
-    return text
+        text.append(f"  {item.question or item.fact}\n", style="not bold default")
+        text.append(f"      --fact {item.fact}=", style="not bold dim default")
+        answers = ", ".join(item.answers[:ANSWERS_MAX])
+        answers += ", …" if len(item.answers) > ANSWERS_MAX else ""
+        text.append(f"…  {answers}\n" if answers else "…\n", style="not bold dim default")
+    return Indented(text, hang=4)
 
 
-def _changes(assessment: Assessment) -> Text | None:
+def _changes(assessment: Assessment) -> RenderableType | None:
     if not assessment.changes:
         return None
-    text = Text("\nWhat would change the answer\n", style="bold")
+    text = Text("\nWhat would change the answer", style="bold")
+    text.append("  ↓ milder  ↑ stricter than this answer\n", style="not bold dim")
     for change in assessment.changes[:CHANGES_MAX]:
         mark, style = ("↓", "green") if change.milder else ("↑", "red")
-        text.append(f"  {mark} {title_of(change.outcome)}", style=style)
-        text.append(f"  {change.fact} = {change.value}  ", style="bold")
-        text.append(f"{change.what}  [{', '.join(change.rules)}]\n", style="dim")
+        text.append(f"  {mark} {title_of(change.outcome)}", style=f"not bold {style}")
+        text.append(f"  {change.fact} = {change.value}  ")
+        text.append(f"{change.what}  [{', '.join(change.rules)}]\n", style="not bold dim")
     more = len(assessment.changes) - CHANGES_MAX
     if more > 0:
-        text.append(f"  and {more} more (--json shows all)\n", style="dim")
-    return text
+        text.append(f"  and {more} more (--json shows all)\n", style="not bold dim")
+    return Indented(text)
 
 
-def _unseen(assessment: Assessment) -> Text | None:
+def _unseen(assessment: Assessment) -> RenderableType | None:
     lines = [*assessment.not_examined]
     lines += [f"{name} does not speak: {why}" for name, why in assessment.not_engaged.items()]
     text = Text("\nNot examined, or not engaged\n", style="bold")
     for line in lines:
-        text.append(f"  {line}\n", style="dim")
-    return text if lines else None
+        text.append(f"  {line}\n", style="not bold dim")
+    return Indented(text) if lines else None

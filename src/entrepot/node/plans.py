@@ -9,6 +9,7 @@ from rich.text import Text
 
 from entrepot.law.library import Library
 from entrepot.node.answers import COLOURS, cited, headline
+from entrepot.node.layout import Indented
 from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.words import title_of
 
@@ -78,41 +79,47 @@ def _way(way: Way) -> Panel:
         )
     for warning in way.warnings:
         text.append(f"! {warning}\n", style="yellow")
-    text.rstrip()
     return Panel(
-        text,
+        Indented(text),
         title=f"{way.number}. {way.title}",
         title_align="left",
         border_style=COLOURS[way.status],
     )
 
 
-def _useless(plan: Plan) -> Text | None:
+def _useless(plan: Plan) -> RenderableType | None:
     if not plan.useless:
         return None
     text = Text("\nWhat does not help, and why\n", style="bold")
     for item in plan.useless:
-        text.append("  ✗ ", style="red")
-        text.append(f"{item.says}\n")
-    return text
+        text.append("  ✗ ", style="not bold red")
+        text.append(f"{item.says}\n", style="not bold")
+    return Indented(text)
 
 
-def _helps(plan: Plan) -> Text | None:
+def _helps(plan: Plan) -> RenderableType | None:
     if not plan.helps:
         return None
-    text = Text("\nWhat else would help\n", style="bold")
+    text = Text("\nWhat else would help", style="bold")
+    text.append("  ↓ the milder route it would open\n", style="not bold dim")
     for item in plan.helps[:HELPS_MAX]:
-        text.append(f"  ↓ {title_of(item.outcome)}", style="green")
-        text.append(f"  {item.what}")
-        text.append(f"  [{item.fact} = {item.value}; {', '.join(item.rules)}]\n", style="dim")
-    return text
+        text.append(f"  ↓ {title_of(item.outcome)}", style="not bold green")
+        text.append(f"  {item.what}", style="not bold")
+        because = f"{item.fact} = {item.value}; {', '.join(item.rules)}"
+        text.append(f"  [{because}]\n", style="not bold dim")
+    return Indented(text)
 
 
-def _notes(plan: Plan) -> Text | None:
+def _notes(plan: Plan) -> RenderableType | None:
     text = Text("\n")
     for note in plan.notes:
         text.append(f"{note}\n")
+    same: dict[str, list[str]] = {}
     for order, numbers in plan.other_orders.items():
-        ways = ", ".join(str(number) for number in numbers)
-        text.append(f"Under {order} the order would be {ways}.\n", style="dim")
-    return text if plan.notes or plan.other_orders else None
+        same.setdefault(", ".join(map(str, numbers)), []).append(order)
+    if same:
+        ranked = " > ".join(plan.order)
+        text.append(f"Ranked with the layers of law as {ranked} (--order).\n", style="dim")
+    for ways, orders in same.items():
+        text.append(f"  {ways}  under {', or '.join(orders)}\n", style="dim")
+    return Indented(text) if plan.notes or plan.other_orders else None

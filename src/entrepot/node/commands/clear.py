@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import msgspec
+from rich.console import RenderableType
 from rich.text import Text
 
 from entrepot.kernel.errors import InvalidInput
@@ -14,6 +15,7 @@ from entrepot.kernel.home import default_home, open_node
 from entrepot.law.library import Library
 from entrepot.node.commands.plan import planned
 from entrepot.node.declaring import declared_facts
+from entrepot.node.layout import Indented
 from entrepot.node.progress import is_watched, reading_bar
 from entrepot.node.screen import Screen
 from entrepot.node.shipping import K_MAX, asked, print_json, shipment_of, shipping_options
@@ -158,7 +160,7 @@ def _view(result: Cleared | RefusedClearance, way: Way) -> ClearView:
     )
 
 
-def _rendered(result: Cleared | RefusedClearance, way: Way) -> Text:
+def _rendered(result: Cleared | RefusedClearance, way: Way) -> RenderableType:
     text = Text()
     if isinstance(result, Cleared):
         record = result.record
@@ -172,9 +174,10 @@ def _rendered(result: Cleared | RefusedClearance, way: Way) -> Text:
         validity = record.validity
         text.append(f"\n  valid until {validity.valid_until}: {validity.because}\n")
         text.append(f"  entry {result.index} of {record.log_origin}\n", style="dim")
-        text.append(f"  {result.folder}", style="bold")
-        text.append(f"   check it with: entrepot verify {result.folder}", style="dim")
-        return text
+        text.append(f"  written to {result.folder}\n", style="bold")
+        text.append(f"  read {result.folder / 'report.html'}\n", style="dim")
+        text.append(f"  check it with: entrepot verify {result.folder}", style="dim")
+        return Indented(text, hang=4)
     text.append("Refused ", style="bold red")
     text.append(f"{result.id}  {way.title}\n")
     for reason in result.reasons:
@@ -182,4 +185,4 @@ def _rendered(result: Cleared | RefusedClearance, way: Way) -> Text:
         text.append(f"{reason.sentence} ")
         text.append(f"({reason.citation})\n", style="dim")
     text.append(f"  the refusal is entry {result.index} of the log", style="dim")
-    return text
+    return Indented(text, hang=4)

@@ -40,6 +40,7 @@ from entrepot.port.plan.words import title_of
 from entrepot.port.verify.verifying import verify
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
+ROWS_MAX = 100_000_000
 PAST_DAYS = (date(2023, 6, 1), date(2024, 4, 1))
 
 
@@ -51,7 +52,11 @@ PAST_DAYS = (date(2023, 6, 1), date(2024, 4, 1))
     help="A new folder for everything the demo writes (demo-out, or demo-out-2, …).",
 )
 @click.option(
-    "--rows", default=200_000, show_default=True, help="Customers in the generated table."
+    "--rows",
+    type=click.IntRange(1, ROWS_MAX),
+    default=200_000,
+    show_default=True,
+    help="Customers in the generated table.",
 )
 def command(out: Path | None, rows: int) -> None:
     """Show the whole port at work on a real and on a generated table."""
@@ -111,7 +116,7 @@ class Demo:
         self.console.print(rendered(inspection, brief=True))
         self.console.print(routes)
         plan = self.planned(goods, table)
-        self.say(f"The ways open on {self.today}, each checked by the engine:")
+        self.say(f"The lawful ways on {self.today}, each checked by the engine:")
         self.console.print(_ways_table(plan))
         self.cleared(table, inspection, declared)
 
@@ -140,7 +145,8 @@ class Demo:
             evidence=done["evidence"],
         )
         self.say(
-            f"After notice, consent and impact assessment: way {way.number} is open. Clearing."
+            "Once notice, consent and impact assessment are declared as done, "
+            f"“{way.title}” is open. Clearing:"
         )
         home = self.folder / "home"
         with open_node(home, institutions=(port_institution(self.library),)) as node:
@@ -241,7 +247,7 @@ def _add_route(table: Table, label: str, assessment: Assessment) -> None:
     meaning = title_of(assessment.outcome)
     table.add_row(
         Text(label, style="bold"),
-        Text(f"{assessment.outcome}\n{meaning}"),
+        Text("\n".join((assessment.outcome.replace("|", "|\n"), meaning))),
         because,
         "\n".join(duties) or "nothing",
     )
@@ -253,10 +259,17 @@ def _cited(citation: Citation) -> str:
     return f"{named or f'{citation.source}, {citation.article}'} [{citation.evidence}]:"
 
 
+_WAY_WIDTH = 24
+
+
 def _ways_table(plan: Plan) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("", "way", "route", "status", "information lost", "before", "later", "k"):
-        table.add_column(name, justify="right" if name in ("information lost", "k") else "left")
+    for name in ("", "way", "route", "status", "lost", "before", "later", "k"):
+        width = _WAY_WIDTH if name == "way" else None
+        right = name in ("lost", "k")
+        table.add_column(
+            name, justify="right" if right else "left", min_width=width, overflow="fold"
+        )
     for way in plan.ways:
         table.add_row(*_way_cells(way))
     return table

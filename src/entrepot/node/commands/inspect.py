@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from entrepot.law import Library
+from entrepot.node.layout import Indented, readable_size
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
 from entrepot.node.screen import Screen
@@ -20,6 +21,11 @@ from entrepot.port.inspect import inspect_under
 from entrepot.port.model import ColumnReport, FileReport, Inspection, TableReport, Verdict
 
 _MARK = {Verdict.FOUND: "●", Verdict.POSSIBLE: "○", Verdict.NOT_FOUND: "·"}
+_REGIME_WIDTH = 16
+_LEGEND = (
+    "● found  ○ possible  · nothing found · sure: 0 to 1 · looks like: a masked cell "
+    "(A, a letters, 9 digits, 文 characters)"
+)
 _STYLE = {Verdict.FOUND: "bold", Verdict.POSSIBLE: "", Verdict.NOT_FOUND: "dim"}
 
 
@@ -53,7 +59,8 @@ def rendered(
 ) -> RenderableType:
     """Lay out an inspection for a terminal; `brief` leaves out columns that hold nothing."""
     shown = [c for c in inspection.columns if not brief or c.verdict != Verdict.NOT_FOUND]
-    blocks: list[RenderableType] = [_heading(inspection), _columns(shown)]
+    legend = Text(_LEGEND, style="dim")
+    blocks: list[RenderableType] = [_heading(inspection), _columns(shown), Indented(legend)]
     if evidence:
         blocks += [_evidence(column) for column in inspection.columns if column.lanes]
     blocks.append(_table(inspection.table))
@@ -64,20 +71,21 @@ def rendered(
 
 def _heading(inspection: Inspection) -> RenderableType:
     file: FileReport = inspection.file
-    what = f"{file.format}, {file.encoding}" if file.encoding else file.format
+    in_text = file.encoding not in ("", "binary")
+    what = f"{file.format}, {file.encoding}" if in_text else file.format
     if file.compression != "none":
         what += f", {file.compression}"
     text = Text()
     text.append(f"{file.name}  ", style="bold")
-    text.append(f"{file.size_bytes / 1e6:,.1f} MB · {what} · {inspection.rows:,} rows × ")
+    text.append(f"{readable_size(file.size_bytes)} · {what} · {inspection.rows:,} rows × ")
     text.append(
         f"{len(inspection.columns)} columns · every cell examined in {inspection.seconds:.1f} s"
     )
     for warning in file.warnings:
         text.append(f"\n! {warning}", style="yellow")
     for name, note in file.metadata.items():
-        text.append(f"\n! {name}: {note}", style="yellow")
-    return text
+        text.append(f"\n· {name}: {note}", style="dim")
+    return Indented(text)
 
 
 def _columns(columns: list[ColumnReport]) -> Table:
@@ -93,18 +101,21 @@ def _columns(columns: list[ColumnReport]) -> Table:
         "sensitive under",
     ):
         table.add_column(
-            heading, justify="right" if heading in ("sure", "distinct", "empty") else "left"
+            heading,
+            justify="right" if heading in ("sure", "distinct", "empty") else "left",
+            min_width=_REGIME_WIDTH if heading == "sensitive under" else None,
+            overflow="fold",
         )
     for column in columns:
         table.add_row(
             _MARK[column.verdict],
-            Text(column.name, overflow="ellipsis", no_wrap=True),
+            Text(column.name, overflow="fold"),
             _holds(column),
             f"{column.confidence:.2f}" if column.verdict != Verdict.NOT_FOUND else "",
             f"{column.distinct:,}",
             f"{column.nulls / column.cells:.0%}" if column.cells and column.nulls else "",
             Text(column.examples[0] if column.examples else "", overflow="ellipsis", no_wrap=True),
-            ", ".join(f"{regime}: {klass}" for regime, klass in column.sensitivity.items()),
+            "\n".join(column.sensitivity),
             style=_STYLE[column.verdict],
         )
     return table
@@ -159,14 +170,15 @@ def _table(table: TableReport) -> RenderableType:
     text.append("Anonymous? ", style="bold")
     text.append(answer, style="bold red" if answer == "no" else "bold yellow")
     text.append(f": {reason}\n")
-    return text
+    return Indented(text, hang=9)
 
 
-def _closing(inspection: Inspection) -> Text:
+def _closing(inspection: Inspection) -> RenderableType:
     text = Text()
     if inspection.table.quality:
         text.append("Quality  ", style="bold")
-        text.append("\n         ".join(inspection.table.quality) + "\n")
-    text.append("Not examined  ", style="bold")
-    text.append("\n              ".join(inspection.not_examined), style="dim")
-    return text
+        text.append("\n         ".join(dict.fromkeys(inspection.table.quality)) + "\n")
+    text.append("Not examined", style="bold")
+    for line in inspection.not_examined:
+        text.append(f"\n         {line}", style="dim")
+    return Indented(text)

@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from entrepot.law.library import Library
+from entrepot.node.layout import Indented
 from entrepot.node.options import DATE
 from entrepot.node.screen import Screen
 from entrepot.node.shipping import print_json
@@ -53,10 +54,10 @@ def command(folder: Path, key: Path | None, as_of: date | None, as_json: bool) -
     return 0
 
 
-def _line(step: StepResult) -> Text:
+def _line(step: StepResult) -> Indented:
     mark, style = _MARKS[step.result]
-    text = Text(f"{step.number:>2}. ")
+    text = Text(f"{step.number:>2}. " if step.result != "note" else "    ")
     text.append(f"{mark} ", style=style)
     text.append(f"{step.name:<12}", style="bold")
     text.append(step.detail, style=style if step.result == "failed" else "")
-    return text
+    return Indented(text, hang=18)

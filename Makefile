@@ -40,4 +40,4 @@ lock:  ## renew the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove everything that can be made again
-	rm -rf .venv benchmarks/.venv benchmarks/.work demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv benchmarks/.venv benchmarks/.venv-profiler benchmarks/.work demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -43,7 +43,7 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;
 border-bottom:1px solid var(--line)}
 th{color:var(--soft);font-weight:600}.number{text-align:right;font-variant-numeric:tabular-nums}
 td ul{margin:0;padding-left:1rem}code{font-size:.82em;overflow-wrap:anywhere}
-nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem}nav a{color:var(--blue)}
+nav{margin-top:1rem;display:flex;flex-wrap:wrap;gap:.2rem 1rem}nav a{color:var(--blue)}
 figure{margin:1rem 0}svg{width:100%;max-width:40rem;height:auto;display:block}
 svg text{font-size:12px;fill:var(--ink)}svg .inside{fill:var(--paper);font-weight:700}
 .axis{stroke:var(--line)}.before{fill:var(--sand)}.after{fill:var(--blue)}

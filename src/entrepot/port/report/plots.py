@@ -74,7 +74,7 @@ def losses(loss: LossReport) -> Markup:
 
 
 def ways(candidates: list[Way], chosen: int) -> Markup:
-    """Dots: the lawful ways by information lost and by duties to meet; the chosen one is filled."""
+    """Dots: the lawful ways by information lost and by duties to meet; the chosen one is green."""
     height, left, floor, top = 250, 46, 200, 20
     most = max(
         [1, *(way.burden.before + way.burden.later + way.burden.findings for way in candidates)]
@@ -100,7 +100,7 @@ def ways(candidates: list[Way], chosen: int) -> Markup:
         )
         drawn.append(_text(x, y + 4, str(way.number), anchor="middle", style="inside"))
     return _figure(
-        drawn, height, "The ways considered. Down and left is better; the filled one was taken."
+        drawn, height, "The ways considered. Down and left is better; the green one was taken."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from entrepot.law.model import Citation, DutyDue, RuleHit, Side
 from entrepot.port.clear.record import ClearanceRecord
-from entrepot.port.model import RiskReport, Verdict
+from entrepot.port.model import ColumnReport, RiskReport, Verdict
 from entrepot.port.plan.words import title_of
 from entrepot.port.report import plots
 from entrepot.port.report.markup import Content, Markup, html, items, table, tag
@@ -94,7 +94,12 @@ def treatment(record: ClearanceRecord) -> Markup:
     kept = f"{record.rows_after:,} of {record.rows_before:,} rows; "
     kept += f"information lost {record.loss.loss:.0%}"
     note = tag("p", f"{kept} ({record.loss.method}).", class_="small")
-    return html([items(record.way.steps), note, plots.losses(record.loss)])
+    return html([items(map(_step, record.way.steps)), note, plots.losses(record.loss)])
+
+
+def _step(text: str) -> Markup:
+    """Set the names of columns, which stand between backticks, as code."""
+    return html([tag("code", part) if i % 2 else part for i, part in enumerate(text.split("`"))])
 
 
 def risk(record: ClearanceRecord) -> Markup:
@@ -135,7 +140,7 @@ def contents(record: ClearanceRecord) -> Markup:
     rows: list[list[Content]] = [
         [
             column.name,
-            str(column.category) + (f" ({column.subtype})" if column.subtype else ""),
+            _holds(column),
             str(column.verdict),
             column.distinct,
             ", ".join(f"{regime}: {klass}" for regime, klass in column.sensitivity.items()),
@@ -162,6 +167,11 @@ def contents(record: ClearanceRecord) -> Markup:
             tag("p", f"Anonymous? {record.inspection.table.anonymous}"),
         ]
     )
+
+
+def _holds(column: ColumnReport) -> str:
+    named = column.subtype and column.subtype != column.category
+    return f"{column.category} ({column.subtype})" if named else str(column.category)
 
 
 def duties(record: ClearanceRecord) -> Markup:
@@ -202,6 +212,11 @@ def judgements(record: ClearanceRecord) -> Markup:
         [e.duty, e.says, e.declared_by, str(e.declared_on)] for e in record.evidence
     ]
     parts: list[Content] = []
+    if record.against:
+        parts.append(tag("p", "Declared against what the inspection saw in the file:"))
+        parts.append(
+            items(f"{fact}: the inspection saw {saw}" for fact, saw in record.against.items())
+        )
     if findings:
         parts.append(table(["Finding", "Value", "Found by", "Reasons", "When"], findings))
     if evidence:
@@ -225,7 +240,7 @@ def alternatives(record: ClearanceRecord) -> Markup:
     rows: list[list[Content]] = [
         [
             way.number,
-            [tag("b", way.title), items(way.steps)],
+            [tag("b", way.title), items(map(_step, way.steps))],
             way.outcome,
             way.status,
             way.persons,
@@ -241,14 +256,12 @@ def alternatives(record: ClearanceRecord) -> Markup:
     ]
     if plan.useless:
         parts.append(tag("h3", "Tried without effect"))
-        parts.append(items(f"{u.title}: {u.says}" for u in plan.useless))
-    order = " before ".join(plan.order)
-    parts.append(tag("p", f"Ranked by {order}, as the constitution of this node orders them."))
+        parts.append(items(u.says for u in plan.useless))
+    order = ", then ".join(plan.order)
+    text = f"Ranked by whom the law protects: {order}. Other orders would rank the ways so:"
+    parts.append(tag("p", text if plan.other_orders else text.partition(". ")[0] + "."))
     parts.append(
-        items(
-            f"{name} would rank {', '.join(map(str, ranks))}"
-            for name, ranks in plan.other_orders.items()
-        )
+        items(f"{name}: {', '.join(map(str, ranks))}" for name, ranks in plan.other_orders.items())
     )
     return html(parts)
 

@@ -1,0 +1,8 @@
+"""Let these tests stand on the same stage as those of `clear`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "clear"))

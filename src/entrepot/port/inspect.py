@@ -131,9 +131,7 @@ def _inspect_table(
     held_bytes = rows = 0
     distinct_rows = DistinctCounter(DUPLICATE_ROWS_MAX)
     for frame in table.batches():
-        hashes = scanner.feed(frame)
-        if distinct_rows.exact:
-            distinct_rows.add(distinct_of(hashes))
+        distinct_rows.add(distinct_of(scanner.feed(frame)))
         rows += frame.height
         if held is not None:
             held_bytes += int(frame.estimated_size())

@@ -26,7 +26,6 @@ _DIHEDRAL = np.array(
         [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
     ]
 )
-_DOUBLED = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], np.int32)
 _SHIFT_97 = np.array([10] * 10 + [100] * 26, np.int32)
 _PERMUTATION_1 = np.array([1, 5, 7, 6, 2, 8, 3, 0, 9, 4])
 
@@ -40,7 +39,9 @@ def weighted(digits: Digits, weights: Sequence[int]) -> Digits:
 
 def luhn(digits: Digits) -> Mask:
     """Return where a right-aligned row passes Luhn; rows of zeros alone do not count as a pass."""
-    total = digits[:, -1::-2].sum(axis=1) + _DOUBLED[digits[:, -2::-2]].sum(axis=1)
+    width = digits.shape[1]
+    singles = weighted(digits, [1 + (width - 1 - place) % 2 for place in range(width)])
+    total = singles - 9 * (digits[:, -2::-2] > 4).sum(axis=1)  # a doubled digit above 9 loses 9
     good: Mask = (total % 10 == 0) & digits.any(axis=1)
     return good
 

@@ -56,7 +56,10 @@ class Tally:
         """Hash the non-null `values` of one batch."""
         hashes = values.hash().to_numpy()
         ordered = np.sort(hashes)
-        first = np.flatnonzero(_starts(ordered))
+        starts = _starts(ordered)
+        if starts.all():
+            return cls(hashes, ordered, np.ones(len(ordered), np.int64))
+        first = np.flatnonzero(starts)
         return cls(hashes, ordered[first], np.diff(first, append=len(ordered)))
 
     def rows_of(self, chosen: Hashes) -> NDArray[np.intp]:

@@ -124,12 +124,13 @@ class Sweep:
         rest = np.ones(len(values), np.bool_)
         for detector in self._planned:
             shape = values.str.contains(detector.anchored)
-            mask = shape.to_numpy().copy()
+            mask = shape.to_numpy()
             if not mask.any():
                 continue
-            chosen = values if mask.all() else values.filter(shape)
-            passed = mask.copy()
+            passed = mask
             if detector.check is not None:
+                chosen = values if mask.all() else values.filter(shape)
+                passed = mask.copy()
                 passed[mask] = checked(detector.check, trimmed(chosen))
             rest &= ~mask
             self._count(detector.name, mask, passed, counts)

@@ -93,7 +93,8 @@ def validate_uk_nhs(values: Values) -> Mask:
 def validate_de_tax_id(values: Values) -> Mask:
     """Return which are German tax ids: 11 digits, mod 11-10, one digit twice or thrice in ten."""
     digits, good = _digits(values, 11)
-    counts = np.stack([(digits[:, :10] == d).sum(axis=1) for d in range(10)], axis=1)
+    rows = np.arange(0, 10 * len(digits), 10)[:, None]
+    counts = np.bincount((rows + digits[:, :10]).ravel(), minlength=rows.size * 10).reshape(-1, 10)
     repeated = ((counts == 2) | (counts == 3)).sum(axis=1)
     mask: Mask = (
         good

@@ -13,6 +13,7 @@ from datetime import date
 
 import msgspec
 
+from entrepot.kernel.errors import InvalidInput
 from entrepot.law.library import Library
 from entrepot.law.model import Flow
 from entrepot.port.model import Category, Inspection, Verdict
@@ -156,7 +157,10 @@ def plain_value(value: object) -> FactValue:
 
 
 def flat(mapping: Mapping[str, object], library: Library) -> dict[str, object]:
-    """Return a nested or dotted mapping of facts by dotted name, findings kept as mappings."""
+    """Return a nested or dotted mapping of facts by dotted name, findings kept as mappings.
+
+    Raises `InvalidInput` for a fact that is given both ways.
+    """
     found: dict[str, object] = {}
     open_: list[tuple[str, Mapping[str, object]]] = [("", mapping)]
     while open_:
@@ -165,6 +169,8 @@ def flat(mapping: Mapping[str, object], library: Library) -> dict[str, object]:
             name = f"{prefix}.{key}" if prefix else str(key)
             if isinstance(value, Mapping) and name not in library.vocabulary:
                 open_.append((name, value))
+            elif name in found:
+                raise InvalidInput("the same fact given twice", value=name)
             else:
                 found[name] = value
     return found

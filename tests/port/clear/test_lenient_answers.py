@@ -10,12 +10,12 @@ import msgspec
 import polars as pl
 import pytest
 
-from entrepot.kernel.errors import InvalidInput
+from entrepot.kernel.errors import InvalidInput, UnreadableData
 from entrepot.port.clear.clearing import Cleared, Order, RefusedClearance, clear
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.record import Parties
-from entrepot.port.facts import milder
-from entrepot.port.plan.planner import as_is_way
+from entrepot.port.facts import flat, milder
+from entrepot.port.plan.planner import as_is_way, make_plan
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import shipment
 from entrepot.port.verify.verifying import verify
@@ -54,6 +54,7 @@ def as_it_is(
     out: str = "out",
     recipient: str = "Beispiel GmbH",
     known_at: date = stage.TODAY,
+    evidence: dict[str, str] | None = None,
 ) -> Cleared | RefusedClearance:
     seen = stage.goods_of(path, facts)
     flow = stage.library().flow("CN", "DE", stage.TODAY, known_at)
@@ -66,6 +67,7 @@ def as_it_is(
         TableSource(path),
         Parties("Example Trading Co", recipient, "analytics"),
         folder / out,
+        evidence or {},
     )
     with stage.node_at(folder / "home") as node:
         return clear(order, node, clock=lambda: stage.NOON)
@@ -115,6 +117,8 @@ def test_fewer_than_were_seen_needs_somebody_who_answers(whole: Path, tmp_path: 
     assert set(certificate.against) == {"cn.shipment.sensitive", "data.sensitive"}
     assert int(certificate.against["cn.shipment.sensitive"]) > 0
     assert "A. Counsel" in {finding.author for finding in certificate.findings}
+    report = (cleared.folder / "report.html").read_text()
+    assert "Declared against the inspection" in report
 
 
 def test_a_shipment_split_into_several_is_counted_together(whole: Path, tmp_path: Path) -> None:
@@ -151,6 +155,47 @@ def test_names_cannot_rewrite_a_screen_or_hide(plain: Path, tmp_path: Path, name
     with pytest.raises(InvalidInput, match=r"visible characters|must be named"):
         as_it_is(plain, tmp_path, PRIVATE, recipient=name)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_swapped_after_the_inspection_is_not_sent(plain: Path, tmp_path: Path) -> None:
+    table = tmp_path / "plain.csv"
+    table.write_bytes(plain.read_bytes())
+    goods = stage.goods_of(table, PRIVATE)
+    plan, source = stage.planned(goods, table)
+    table.write_text(table.read_text().replace("@", "@swapped."))
+    parties = Parties("Example Trading Co", "Beispiel GmbH", "analytics")
+    for late in (TableSource(table), source):
+        out = tmp_path / f"out{late is source}"
+        order = Order(goods, plan, as_is_way(goods), late, parties, out)
+        with stage.node_at(tmp_path / "home") as node:
+            if late is source:  # held in memory since the plan: what was inspected is sent
+                assert isinstance(clear(order, node, clock=lambda: stage.NOON), Cleared)
+                assert "swapped" not in (out / "data" / "plain.csv").read_text()
+                continue
+            with pytest.raises(UnreadableData, match="changed after it was inspected"):
+                clear(order, node, clock=lambda: stage.NOON)
+        assert not out.exists()
+    with pytest.raises(UnreadableData, match="changed after"):
+        make_plan(goods, source=TableSource(table))
+
+
+def test_evidence_that_belongs_nowhere_is_an_error_and_none_is_lost(
+    plain: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match="no duty and no fact"):
+        as_it_is(plain, tmp_path, PRIVATE, evidence={"cn.impakt.done": "PIA"})
+    shown = {"cn.impact.done": "PIA", "exporter.kind": "register of companies"}
+    cleared = as_it_is(plain, tmp_path, PRIVATE, evidence=shown)
+    assert isinstance(cleared, Cleared)
+    certificate = verify(cleared.folder).certificate
+    assert certificate is not None
+    told = " ".join(item.says for item in certificate.evidence)
+    assert "PIA" in told and "register of companies" in told
+
+
+def test_a_fact_given_nested_and_dotted_is_an_error() -> None:
+    with pytest.raises(InvalidInput, match="given twice"):
+        flat({"exporter.ciio": True, "exporter": {"ciio": False}}, stage.library())
 
 
 def test_milder_is_less_than_was_seen() -> None:

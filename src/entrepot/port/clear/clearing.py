@@ -127,6 +127,7 @@ class _Clearing:
         self.now = clock()
         self.today = datetime.fromtimestamp(self.now, tz=UTC).date()
         goods = order.goods
+        order.source.expect(goods.inspection.file.sha256)
         self.library, self.flow = goods.library, goods.flow
         self.bound = self.library.bind(self.flow)
         self.mapping: dict[str, object] = {
@@ -136,6 +137,7 @@ class _Clearing:
         }
         self.facts: FactSet = self.library.facts(self.mapping)
         self.assessment = self.bound.assess(self.facts)
+        self.check_evidence()
         self.findings = findings_of(self.facts)
         self.against = goods.against(order.state)
         self.validity = validity(self.library, self.flow, self.assessment, self.facts)
@@ -156,6 +158,17 @@ class _Clearing:
         finally:
             # After the rename there is nothing here any more.
             shutil.rmtree(partial, ignore_errors=True)
+
+    def check_evidence(self) -> None:
+        """Refuse evidence that belongs nowhere: a misspelt name would be lost in silence."""
+        duties = {*self.library.content.duties, *(duty.id for duty in self.assessment.duties)}
+        for name in self.order.evidence:
+            if name not in self.library.vocabulary and name not in duties:
+                raise InvalidInput(
+                    "evidence is for no duty and no fact",
+                    value=name,
+                    remedy="`entrepot law facts` lists every fact; the plan names the duties",
+                )
 
     def refusals(self) -> list[Reason]:
         return [
@@ -298,17 +311,25 @@ class _Clearing:
 
     def evidence(self) -> list[Evidence]:
         """Return, for every duty that counts as met, what was declared to meet it."""
-        found = []
+        found: list[Evidence] = []
+        used: set[str] = set()
         for duty in self.assessment.duties:
             if duty.state != "met":
                 continue
             told = self.order.evidence.get(duty.id, "")
+            used |= {duty.id, *duty.done_when.split()}
             for name, text in self.order.evidence.items():
                 if name in duty.done_when.split():
                     told = told or text
             declared = f"declared: {duty.done_when}" if duty.done_when else "declared"
             says = f"{told} ({declared})" if told else declared
             found.append(Evidence(duty.id, says, self.order.parties.exporter, self.today))
+        # What shows something that no duty asks for here is still on record, under its own name.
+        found += [
+            Evidence(name, text, self.order.parties.exporter, self.today)
+            for name, text in self.order.evidence.items()
+            if name not in used
+        ]
         return found
 
 

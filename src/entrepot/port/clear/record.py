@@ -123,3 +123,8 @@ class ClearanceRecord(msgspec.Struct, frozen=True):
     entrepot: str
     against: dict[str, str] = {}
     """Fact whose declaration says less than the inspection saw → what the inspection saw."""
+
+    def facts_by_name(self) -> dict[str, str]:
+        """Return the value of each fact relied on, findings included, by name."""
+        said = {finding.fact: finding.value for finding in self.findings}
+        return {**said, **{fact.name: fact.value for fact in self.facts}}

@@ -82,6 +82,8 @@ class _Planner:
         self, goods: Shipment, source: TableSource | None, options: Options, on_step: Step
     ) -> None:
         self.goods, self.source, self.options, self.on_step = goods, source, options, on_step
+        if source is not None:
+            source.expect(goods.inspection.file.sha256)
         self.bound: BoundLaw = goods.library.bind(goods.flow)
         self.key: TokenKey = ephemeral_key()
         self.facts = self.facts_in(AS_IS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from entrepot.kernel.errors import UnreadableData
 from entrepot.port.read import DEFAULT_LIMITS, Limits, Progress, open_dataset
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
@@ -23,6 +24,15 @@ class TableSource:
         self.path = path
         self._limits, self._progress = limits, progress
         self._held: list[pl.DataFrame] | None = None
+        self._sha256 = ""
+
+    def expect(self, sha256: str) -> None:
+        """From now on yield only the very file that was inspected, by its SHA-256.
+
+        What is decided about one file must not be carried out on another that took its place.
+        """
+        if sha256 != self._sha256:
+            self._sha256, self._held = sha256, None
 
     def watched(self, progress: Progress) -> None:
         """Tell another progress callable of the passes to come."""
@@ -31,7 +41,8 @@ class TableSource:
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the table's batches from the first row.
 
-        Raises `InvalidInput` for a workbook of several sheets, `UnreadableData` as the reader does.
+        Raises `InvalidInput` for a workbook of several sheets, `UnreadableData` as the reader does,
+        and at the end of the pass when the file is not the expected one.
         """
         if self._held is not None:
             yield from self._held
@@ -44,4 +55,10 @@ class TableSource:
                     size += int(frame.estimated_size())
                     held = [*held, frame] if size <= HELD_BYTES_MAX else None
                 yield frame
+            if self._sha256 and dataset.file.sha256 != self._sha256:
+                raise UnreadableData(
+                    "the file was changed after it was inspected",
+                    value=self.path.name,
+                    remedy="run the command again on a file that nobody writes to",
+                )
         self._held = held

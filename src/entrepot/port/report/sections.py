@@ -45,7 +45,26 @@ def summary(record: ClearanceRecord) -> Markup:
             f"{valid.valid_from} to {valid.valid_until}; {valid.because}",
         ],
     ]
-    return html([lead, table(["", ""], rows)])
+    return html([lead, table(["", ""], rows), _against(record)])
+
+
+def _against(record: ClearanceRecord) -> Markup:
+    """Say up front where a declaration was believed against what was seen in the data."""
+    if not record.against:
+        return Markup("")
+    said = record.facts_by_name()
+    rows: list[list[Content]] = [
+        [name, said.get(name, "unknown"), seen] for name, seen in record.against.items()
+    ]
+    return html(
+        [
+            tag("h3", "Declared against the inspection"),
+            tag(
+                "p", "The data shows more than was declared. A named person answers for it, below."
+            ),
+            table(["Fact", "Declared", "The inspection found"], rows),
+        ]
+    )
 
 
 def route(record: ClearanceRecord) -> Markup:

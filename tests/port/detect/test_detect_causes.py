@@ -221,6 +221,17 @@ def test_words_that_are_also_names_or_places() -> None:
     assert kept["race"] is C.ETHNICITY
 
 
+def test_figures_about_groups_are_no_attributes_of_a_person() -> None:
+    found = categories({
+        "kids_rural": lambda r: f"{r.random():.6f}", "male": lambda r: r.randrange(5000),
+        "lean": lambda r: f"{r.choice('DR')}+{r.uniform(1, 30):.1f}",
+        "entrant": lambda r: f"{r.randrange(10, 30)}_{r.choice(GIVEN).upper()}_{r.choice('ABC')}",
+        "schooling": pick("Some college", "College degree or more", "High school or less"),
+    })  # fmt: skip
+    assert set(found.values()) == {C.NONE}
+    assert categories({**PERSONS, "kids": pick("0", "1", "2")})["kids"] is C.FAMILY_STATUS
+
+
 # ---------------------------------------------------------------- money and short forms
 
 
@@ -266,6 +277,13 @@ def test_labels_and_titles_are_no_prose() -> None:
         "品名": pick(*(f"便携式不锈钢保温水杯大容量{n}毫升" for n in range(40))),
     })  # fmt: skip
     assert C.FREE_TEXT not in found.values()
+
+
+def test_a_few_repeated_answers_are_no_free_text() -> None:
+    answers = pick(
+        "Yes, because it was easy to use", "No, they were not there when I called", "Not asked"
+    )
+    assert categories({"q7": answers})["q7"] is C.NONE
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,8 @@ def _gender(p: Profile) -> tuple[float, str]:
         return 2.5, f"{share:.0%} of cells are words for gender"
     if p.distinct <= 4 and _numeric(p) and _max(p) <= 9:
         return 2.0, "a short numeric code"
+    if _numeric(p) and (_max(p) > 9 or p.fractional):
+        return -7.0, "counts or shares, not codes of gender"
     if share == 0.0 and p.letters_share > 0.9:
         held, distinct = p.token_share("gender-core")
         if held > 0.4 and distinct >= 2:
@@ -369,7 +371,8 @@ def _ethnicity(p: Profile) -> tuple[float, str]:
 
 def _family(p: Profile) -> tuple[float, str]:
     if _numeric(p):
-        return (1.5, "small counts") if _max(p) <= 25 else (-5.0, "large numbers")
+        counts = _max(p) <= 25 and not p.fractional
+        return (1.5, "small counts") if counts else (-5.0, "large numbers or shares")
     share, _ = p.word_share("marital")
     if share > 0.4:
         return 2.0, f"{share:.0%} of cells are words for family status"

@@ -61,7 +61,10 @@ def _small(raw: str) -> bool:
 
 
 def prose_lanes(profile: Profile) -> list[Lane]:
-    """Return the lanes for prose, and those against what a sentence may hold inside."""
+    """Return the lanes for prose, and those against what a sentence may hold inside.
+
+    A handful of sentences in hundreds of cells are the answers of a questionnaire, not free text.
+    """
     cjk = sum(map(is_cjk, profile.values)) > 0.5 * len(profile.values)
     long = profile.mean_length >= 10 if cjk else profile.mean_words >= 5
     if not long or profile.distinct < 3 or profile.share("user-agent", "url", "wkt") > 0.3:
@@ -73,7 +76,8 @@ def prose_lanes(profile: Profile) -> list[Lane]:
         f"{ended:.0%} with an end of sentence"
     )
     if spoken > 0.4:
-        lanes = [Lane("text", C.FREE_TEXT, 5.5, text)]
+        answers = profile.distinct <= 10 and profile.distinct_ratio < 0.05
+        lanes = [] if answers else [Lane("text", C.FREE_TEXT, 5.5, text)]
         inside = (C.ADDRESS, C.LOCATION, C.ORGANISATION, C.OCCUPATION, C.PERSON_NAME)
         return lanes + [Lane("text", category, -7.5, text) for category in inside]
     if cjk and profile.mean_length < 14:

@@ -169,6 +169,9 @@ def company_lanes(profile: Profile) -> list[Lane]:
     )
     if profile.mean_words > 9:
         weight = min(weight, 0.5)
+    schooled = sum(bool(_SCHOOLING & set(profile.split(v))) for v in profile.folded)
+    if schooled >= 2 and profile.distinct <= 15:
+        weight = min(weight, 0.5)  # `some college` is a level of education
     if _KINDS & set(profile.reading.words) and not profile.reading.weight(C.ORGANISATION):
         weight = min(weight, 0.5)  # `energy services` under `sector` is no firm
     text = f"{share:.0%} of distinct values end in or hold the words of organisations"
@@ -179,6 +182,9 @@ def company_lanes(profile: Profile) -> list[Lane]:
     return lanes
 
 
+_SCHOOLING = frozenset(
+    "degree diploma some less more graduate graduated attended completed dropout education".split()
+)
 _KINDS = frozenset(
     "sector industry category class type kind group branche branch_of_trade kategorie typ art"
     " secteur categorie industria categoria tipo 行业 类别 類別 業種 업종".split()
@@ -350,7 +356,11 @@ def country_share(profile: Profile) -> float:
 
 
 _LOGIN = re.compile(r"^[a-z][a-z0-9._-]{2,24}$")
-_SECRET = re.compile(r"^(?=.*[A-Za-z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=?~])(?!.*@[\w-]+\.)\S{6,40}$")
+_SECRET = re.compile(
+    r"^(?=.*[A-Za-z])(?=.*[0-9])(?!.*@[\w-]+\.)"
+    r"(?:(?=.*[!@#$%^&*()=?~])|(?=.*[a-z])(?=.*[A-Z])(?=.*[_+]))\S{6,40}$"
+)
+"""Letters, digits and a sign; where the sign is one that labels use (`R+12`), both cases too."""
 
 
 def login_lanes(profile: Profile) -> list[Lane]:

@@ -15,6 +15,7 @@ from entrepot.port.clear.clearing import Cleared, Order, RefusedClearance, clear
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.record import Parties
 from entrepot.port.facts import flat, milder
+from entrepot.port.plan.model import FactValue
 from entrepot.port.plan.planner import as_is_way, make_plan
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import shipment
@@ -119,6 +120,17 @@ def test_fewer_than_were_seen_needs_somebody_who_answers(whole: Path, tmp_path: 
     assert "A. Counsel" in {finding.author for finding in certificate.findings}
     report = (cleared.folder / "report.html").read_text()
     assert "Declared against the inspection" in report
+
+
+def test_a_way_made_by_hand_cannot_elect_facts_away(whole: Path, tmp_path: Path) -> None:
+    goods = stage.goods_of(whole, PRIVATE)
+    plan, source = stage.planned(goods, whole)
+    elected: dict[str, FactValue] = {"cn.shipment.sensitive": 0, "data.sensitive": False}
+    way = msgspec.structs.replace(as_is_way(goods), choices=elected)
+    parties = Parties("Example Trading Co", "Beispiel GmbH", "analytics")
+    order = Order(goods, plan, way, source, parties, tmp_path / "out")
+    with stage.node_at(tmp_path / "home") as node:
+        assert Code.AGAINST_INSPECTION in codes(clear(order, node, clock=lambda: stage.NOON))
 
 
 def test_a_shipment_split_into_several_is_counted_together(whole: Path, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class _Clearing:
         self.assessment = self.bound.assess(self.facts)
         self.check_evidence()
         self.findings = findings_of(self.facts)
-        self.against = goods.against(order.state)
+        self.against = goods.against(order.state, self.mapping)
         self.validity = validity(self.library, self.flow, self.assessment, self.facts)
         self.act_id: ActId = new_act_id()
 

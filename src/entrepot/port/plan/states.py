@@ -114,15 +114,14 @@ class Shipment(msgspec.Struct, frozen=True):
         if state.form:
             facts["data.form"] = state.form
 
-    def against(self, state: DataState) -> dict[str, str]:
-        """Return each fact of a state that says less than the inspection saw, with what it saw.
+    def against(self, state: DataState, facts: Mapping[str, object]) -> dict[str, str]:
+        """Return each of `facts` that says less than the inspection saw, with what it saw.
 
         Facts that the transforms of the state themselves bring about are not among them.
         """
         seen = inspected_facts(projected(self.inspection, state), self.library, self.flow)
         if state.form:
             seen.pop("data.form", None)
-        facts = self.facts_in(state)
         return {
             name: str(value)
             for name, value in sorted(seen.items())

@@ -42,7 +42,16 @@ def test_list_names_rulebooks_and_faults(capsys: pytest.CaptureFixture[str], bro
 
 def test_list_refuses_a_day_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "list", "--as-of", "yesterday")
-    assert (code, "not a day: yesterday" in err) == (2, True)
+    assert (code, "'yesterday' is not a date" in err) == (2, True)
+
+
+def test_a_profile_is_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "list")
+    assert (code, "profiles: ordinary-company" in out) == (0, True)
+    code, out, _ = run(capsys, "show", "ordinary-company")
+    assert (code, "exporter.ciio = false" in out) == (0, True)
+    code, out, _ = run(capsys, "show", "ordinary-company", "--json")
+    assert json.loads(out)["exporter.kind"] == "company"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def shipping_options(command: Command) -> Command:
         (
             click.option("--from", "origin", required=True, help="Jurisdiction it leaves (CN)."),
             click.option(
-                "--to", "destination", required=True, help="Jurisdiction that gets it (DE)."
+                "--to",
+                "destination",
+                required=True,
+                help="Jurisdiction that gets it (DE).",
             ),
             click.option(
                 "--facts",
@@ -55,8 +58,13 @@ def shipping_options(command: Command) -> Command:
                 type=click.Path(path_type=Path),
                 help="YAML file of declared facts and findings.",
             ),
-            click.option("--fact", "facts", multiple=True, help="One declared fact, NAME=VALUE."),
-            click.option("--profile", help="A named set of declared facts (ordinary-company)."),
+            click.option(
+                "--fact", "facts", multiple=True, help="A declared fact, NAME=VALUE; repeatable."
+            ),
+            click.option(
+                "--profile",
+                help="A named set of declared facts; `entrepot law list`.",
+            ),
             click.option("--as-of", type=DATE, default=None, help="Day whose law applies (today)."),
             click.option(
                 "--known-at", type=DATE, default=None, help="Only what was known on this day."

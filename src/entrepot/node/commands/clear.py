@@ -60,8 +60,16 @@ class ClearView(msgspec.Struct, frozen=True):
     show_default=True,
     help="Smallest group.",
 )
-@click.option("--evidence", multiple=True, help="What shows that a duty is met, DUTY-OR-FACT=TEXT.")
-@click.option("--home", type=click.Path(path_type=Path), help="Home of this node.")
+@click.option(
+    "--evidence",
+    multiple=True,
+    help="What shows that a duty is met, DUTY-OR-FACT=TEXT; repeatable.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Folder of keys, log and store (~/.local/share/entrepot).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options: Any) -> int:
     """Clear FILE: refuse with reasons (exit 1), or write a folder that proves itself.

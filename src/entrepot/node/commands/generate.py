@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from entrepot.kernel.errors import Conflict
+from entrepot.kernel.errors import Conflict, NotFound
 from entrepot.port.generate import CustomerTable
 
 
@@ -34,6 +34,8 @@ def command(out: Path, rows: int, chinese_share: float, sensitive_share: float, 
         raise Conflict(
             "the file exists already", value=out, remedy="name another, or remove it first"
         )
+    if not out.parent.is_dir():
+        raise NotFound("no such folder", value=out.parent, remedy="make it first")
     write_customers(CustomerTable(rows, chinese_share, sensitive_share, seed), out)
     click.echo(f"{out}: {rows:,} invented customers", err=True)
 

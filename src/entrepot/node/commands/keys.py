@@ -57,8 +57,9 @@ def list_keys(home: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(views))
         return
+    click.echo(f"{'key':<20} {'algorithm':<10} {'thumbprint (SHA-256)':<64}  private half")
     for view in views:
-        own = "own" if view.private_half else "public only"
+        own = "here" if view.private_half else "not here"
         click.echo(f"{view.name:<20} {view.algorithm:<10} {view.kid}  {own}")
 
 
@@ -80,7 +81,13 @@ def show_key(name: str, home: Path | None, as_json: bool) -> None:
 
 @command.command(name="new", help="Make a key: NAME.pem (0600) and NAME.pub in the home.")
 @click.argument("name")
-@click.option("--algorithm", type=click.Choice(list(_ALGORITHMS)), default="ed25519")
+@click.option(
+    "--algorithm",
+    type=click.Choice(list(_ALGORITHMS)),
+    default="ed25519",
+    show_default=True,
+    help="Kind of key.",
+)
 @click.option("--passphrase", is_flag=True, help="Ask for a passphrase to lock the file with.")
 @_HOME
 @_JSON

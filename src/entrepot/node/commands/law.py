@@ -11,9 +11,9 @@ import click
 import msgspec
 from rich.markdown import Markdown
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from entrepot.kernel.errors import Error, InvalidInput, InvalidLaw
+from entrepot.kernel.errors import Error, InvalidLaw
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
 from entrepot.law.coverage import Coverage, measure_coverage
 from entrepot.law.library import Library, read_library
@@ -30,9 +30,14 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
+from entrepot.node.layout import Indented
+from entrepot.node.options import DATE
 from entrepot.node.screen import Screen
 
 _FAILURES_SHOWN_MAX = 100
+_WIDE = 120
+_LABEL = 10
+"""Columns of the word before what a block says (`class     band`)."""
 _EVIDENCE = {
     "R": "official text read",
     "r": "secondary source read",
@@ -59,16 +64,6 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
-    """Read a day given on the command line. Raises `InvalidInput`."""
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput("not a day", value=text, remedy="write YYYY-MM-DD") from None
-
-
 def span(part: Dated) -> str:
     """Return an interval as text."""
     interval = part.interval
@@ -81,7 +76,7 @@ def span(part: Dated) -> str:
 
 
 @command.command("list")
-@click.option("--as-of", callback=day, default=None, help="Only what is in force on this day.")
+@click.option("--as-of", type=DATE, default=None, help="Only what is in force on this day.")
 @_laws
 @_json
 def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None:
@@ -90,27 +85,33 @@ def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None
     books = [book for book in library.rulebooks if _in_force(book, as_of)]
     if as_json:
         rows = [_summary(book) for book in books]
-        print_json({"rulebooks": rows, "faults": {f: str(e) for f, e in faults.items()}})
+        listed = {"rulebooks": rows, "profiles": sorted(library.profiles)}
+        print_json({**listed, "faults": {f: str(e) for f, e in faults.items()}})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("rulebook", "regime", "in force", "rules", "evidence", "title"):
-        table.add_column(heading, no_wrap=heading not in ("title",))
-    for book in books:
-        front = book.front
-        table.add_row(
-            book.id,
-            front.regime,
-            f"{front.start or 'never'} – {front.until or ''}",
-            str(len(book.rules)),
-            front.evidence,
-            escape(front.title),
-        )
-    console = Screen()
-    console.print(table)
+    console = Screen(highlight=False)
+    for regime in dict.fromkeys(book.front.regime for book in books):
+        console.print(Text(regime, style="bold"))
+        for book in books:
+            if book.front.regime == regime:
+                console.print(_line(book, wide=console.width >= _WIDE))
+    marks = " · ".join(f"{mark} {meaning}" for mark, meaning in _EVIDENCE.items())
+    console.print(Indented(Text(marks, style="dim")))
+    names = ", ".join(sorted(library.profiles)) or "none"
+    console.print(f"profiles: {names}; `entrepot law show ID` shows any of these", style="dim")
     rules = sum(len(book.rules) for book in books)
     console.print(f"{len(books)} rulebooks, {rules} rules, {len(faults)} that do not load")
     for fault in faults.values():
         click.echo(f"error: {fault}", err=True)
+
+
+def _line(book: Rulebook, *, wide: bool) -> Indented:
+    """Return a rulebook on one line, or on two where the title does not fit beside the rest."""
+    front = book.front
+    days = f"{front.start or 'never'} – {front.until or ''}"
+    text = Text(f"  {book.id:<28}{days:<24}{len(book.rules):>3} rules  {front.evidence}")
+    text.append("  " if wide else "\n      ")
+    text.append(front.title, style="dim")
+    return Indented(text, hang=66 if wide else 0)
 
 
 def _in_force(book: Rulebook, as_of: date | None) -> bool:
@@ -150,11 +151,15 @@ def _summary(book: Rulebook) -> dict[str, object]:
 @_laws
 @_json
 def show(name: str, laws: Path | None, as_json: bool) -> None:
-    """Show a rulebook, regime, rule, duty, value, list, list entry or fact."""
+    """Show a rulebook, regime, rule, duty, value, list, list entry, fact or profile."""
     library, faults = read_library(laws)
     if name in library.vocabulary:
         spec = library.vocabulary[name]
         print_json(spec) if as_json else print_fact(spec)
+        return
+    if name in library.profiles:
+        facts = library.profiles[name]
+        print_json(facts) if as_json else print_profile(name, facts)
         return
     try:
         book, part = library.part(name)
@@ -222,18 +227,17 @@ def print_part(library: Library, book: Rulebook, part: Dated) -> None:
     if part.heading:
         console.print(f"[dim]{escape(part.heading)}[/dim]")
     for line in _lines(part):
-        console.print(escape(line))
-    console.print(f"in force  {span(part)}, known from {part.interval.known_from}")
-    console.print(
-        f"source    {escape(cited.source)}, {escape(cited.article)}; verified {cited.verified_on}, "
-        f"evidence {cited.evidence}: {_EVIDENCE[cited.evidence]}"
-    )
-    console.print(
-        f"where     {book.file.rpartition('/')[0]}/{Path(part.where).name}  sha256 {book.sha256}"
-    )
+        console.print(Indented(Text(line), hang=_LABEL if line[_LABEL - 1 : _LABEL] == " " else 2))
+    lines = [
+        f"in force  {span(part)}, known from {part.interval.known_from}",
+        f"source    {cited.source}, {cited.article}; verified {cited.verified_on}, "
+        f"evidence {cited.evidence}: {_EVIDENCE[cited.evidence]}",
+        f"where     {book.file.rpartition('/')[0]}/{Path(part.where).name}  sha256 {book.sha256}",
+    ]
     for note in library.content.interpretations.values():
         if part.id in note.block.reads:
-            console.print(f"read by   {escape(note.id)} ({span(note)}): {escape(note.block.says)}")
+            lines.append(f"read by   {note.id} ({span(note)}): {note.block.says}")
+    console.print(Indented(Text("\n".join(lines)), hang=_LABEL))
 
 
 def _lines(part: Dated) -> list[str]:
@@ -312,17 +316,15 @@ def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(specs)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("fact", "type", "source", "question"):
-        table.add_column(heading, no_wrap=heading != "question", overflow="fold")
+    console = Screen(highlight=False)
     for spec in specs:
-        kind = f"{spec.type} ({spec.unit})" if spec.unit else spec.type
-        values = f"  [{', '.join(spec.values)}]" if spec.values else ""
-        table.add_row(
-            spec.name, kind, spec.source, escape(f"{spec.question or spec.about}{values}")
-        )
-    console = Screen()
-    console.print(table)
+        kind = f"{spec.type} of {spec.unit}" if spec.unit else spec.type
+        text = Text(spec.name, style="bold")
+        text.append(f"  {kind}, {spec.source}", style="not bold dim")
+        text.append(f"\n  {spec.question or spec.about}", style="not bold")
+        if spec.values:
+            text.append(f"\n  {', '.join(spec.values)}", style="not bold dim")
+        console.print(Indented(text))
     console.print(f"{len(specs)} facts; `entrepot law show FACT` says more")
     for fault in faults.values():
         click.echo(f"error: {fault}", err=True)
@@ -344,6 +346,15 @@ def print_fact(spec: FactSpec) -> None:
     if spec.cite:
         console.print(f"source    {escape(spec.cite)}")
     console.print(f"where     {spec.file}:{spec.line}")
+
+
+def print_profile(name: str, facts: dict[str, object]) -> None:
+    """Print a profile: the facts that whoever names it declares."""
+    console = Screen(highlight=False)
+    console.print(Text(f"{name}  a profile; who names it declares", style="bold"))
+    for fact, value in facts.items():
+        shown = _condition(value) if isinstance(value, (str, bool)) else value
+        console.print(f"  {fact} = {shown}", markup=False)
 
 
 # -- check -----------------------------------------------------------------------------------------

@@ -132,6 +132,15 @@ def test_trusted_keys_are_compared(place: Path, tmp_path: Path) -> None:
         verify(tmp_path / "absent")
 
 
+def test_an_expired_clearance_is_whole_and_not_current(place: Path) -> None:
+    found = verify(place / "out")
+    assert found.certificate is not None
+    until = found.certificate.validity.valid_until
+    assert found.is_current(stage.TODAY) and found.is_current(until)
+    assert not found.is_current(until.replace(year=until.year + 1))
+    assert not found.is_current(date(2020, 1, 1))
+
+
 def test_an_expired_clearance_is_noted(place: Path) -> None:
     found = verify(place / "out", as_of=date(2030, 1, 1))
     assert found.holds

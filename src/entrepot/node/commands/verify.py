@@ -31,14 +31,22 @@ _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "bold red"), "note": ("·", 
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 def command(folder: Path, key: Path | None, as_of: date | None, as_json: bool) -> int:
     """Verify the cleared FOLDER from its files alone; exit 5 when a step fails, naming it."""
+    day = as_of or date.today()  # noqa: DTZ011 - the reader's own calendar day
     found = verify(
         folder,
         trusted=trusted_key(key) if key is not None else None,
-        as_of=as_of or date.today(),  # noqa: DTZ011 - the reader's own calendar day
+        as_of=day,
         library=Library.load(),
     )
     if as_json:
-        print_json({"holds": found.holds, "steps": found.steps, "certificate": found.certificate})
+        print_json(
+            {
+                "holds": found.holds,
+                "current": found.is_current(day),
+                "steps": found.steps,
+                "certificate": found.certificate,
+            }
+        )
         return 0 if found.holds else EXIT_FAILED
     console = Screen(highlight=False)
     for step in found.steps:
@@ -49,6 +57,10 @@ def command(folder: Path, key: Path | None, as_of: date | None, as_json: bool) -
             Text(f"Verification failed at step {failed.number}, {failed.name}.", style="bold red")
         )
         return EXIT_FAILED
+    if not found.is_current(day):
+        text = f"The folder is whole, but the clearance is not valid on {day}: do not rely on it."
+        console.print(Text(text, style="bold yellow"))
+        return 0
     known = "" if key is not None else " Pass --key to know also whose it is."
     console.print(Text(f"Everything holds.{known}", style="bold green"))
     return 0

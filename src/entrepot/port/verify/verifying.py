@@ -86,6 +86,13 @@ class Verification(msgspec.Struct, frozen=True):
         """The step that failed, if any."""
         return next((step for step in self.steps if step.result == "failed"), None)
 
+    def is_current(self, day: date) -> bool:
+        """Whether the clearance may be relied on on a day: it holds, and the day is within it."""
+        if not self.holds or self.certificate is None:
+            return False
+        validity = self.certificate.validity
+        return validity.valid_from <= day <= validity.valid_until
+
     @property
     def holds(self) -> bool:
         """Whether every step held (notes do not count)."""

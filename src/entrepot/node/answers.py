@@ -133,7 +133,8 @@ def _changes(assessment: Assessment) -> RenderableType | None:
         mark, style = ("↓", "green") if change.milder else ("↑", "red")
         text.append(f"  {mark} {title_of(change.outcome)}", style=f"not bold {style}")
         text.append(f"  {change.fact} = {change.value}  ")
-        text.append(f"{change.what}  [{', '.join(change.rules)}]\n", style="not bold dim")
+        by = f"  [{', '.join(change.rules)}]" if change.rules else ""
+        text.append(f"{change.what}{by}\n", style="not bold dim")
     more = len(assessment.changes) - CHANGES_MAX
     if more > 0:
         text.append(f"  and {more} more (--json shows all)\n", style="not bold dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import click
 
@@ -28,3 +29,12 @@ class DateParameter(click.ParamType[date]):
 
 
 DATE = DateParameter()
+
+laws_option = click.option(
+    "--laws",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder of laws to use instead of the packaged one.",
+)
+"""Of every command that only asks the law. `clear` has no such option: it acts under the law that
+`verify` finds in the same release."""

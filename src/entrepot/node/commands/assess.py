@@ -13,6 +13,7 @@ from entrepot.law.model import Missing
 from entrepot.node.answers import rendered
 from entrepot.node.declaring import ask as ask_for_facts
 from entrepot.node.declaring import declared_facts, is_asking, questions
+from entrepot.node.options import laws_option
 from entrepot.node.screen import Screen
 from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
 from entrepot.port.plan.reductions import AS_IS
@@ -21,16 +22,19 @@ from entrepot.port.plan.reductions import AS_IS
 @click.command("assess")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @shipping_options
+@laws_option
 @click.option("--ask/--no-ask", default=None, help="Ask for missing facts (on a terminal: yes).")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole assessment as JSON.")
-def command(file: Path | None, ask: bool | None, as_json: bool, **options: Any) -> None:
+def command(
+    file: Path | None, laws: Path | None, ask: bool | None, as_json: bool, **options: Any
+) -> None:
     """Say whether data may leave, by which route, with which duties, and why.
 
     With FILE its content is inspected first; without one, declare what it holds. Exit 0 whatever
     the answer is; the answer itself is `status` in the JSON.
     """
     order = asked(options)
-    library = Library.load()
+    library = Library.load(laws)
     declared = declared_facts(library, order.facts_file, order.facts, order.profile)
     flow = order.flow(library)
     known: dict[str, object] = dict(declared)

@@ -31,7 +31,7 @@ from entrepot.law.rulebook import (
 )
 from entrepot.law.vocabulary import FactSpec
 from entrepot.node.layout import Indented
-from entrepot.node.options import DATE
+from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
 
 _FAILURES_SHOWN_MAX = 100
@@ -46,12 +46,6 @@ _EVIDENCE = {
 }
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_laws = click.option(
-    "--laws",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Folder of laws to use instead of the packaged one.",
-)
 
 
 @click.group("law", context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +71,7 @@ def span(part: Dated) -> str:
 
 @command.command("list")
 @click.option("--as-of", type=DATE, default=None, help="Only what is in force on this day.")
-@_laws
+@laws_option
 @_json
 def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None:
     """List every rulebook; one that does not load is named with its fault."""
@@ -148,7 +142,7 @@ def _summary(book: Rulebook) -> dict[str, object]:
 
 @command.command("show")
 @click.argument("name", metavar="ID")
-@_laws
+@laws_option
 @_json
 def show(name: str, laws: Path | None, as_json: bool) -> None:
     """Show a rulebook, regime, rule, duty, value, list, list entry, fact or profile."""
@@ -305,7 +299,7 @@ def _condition(text: str | bool) -> str:
 
 @command.command("facts")
 @click.option("--regime", default=None, help="Only the facts that this regime reads.")
-@_laws
+@laws_option
 @_json
 def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
     """List the facts: name, type, values, source, question."""
@@ -368,7 +362,7 @@ def print_profile(name: str, facts: dict[str, object]) -> None:
     default=None,
     help="A case file or a folder of them; default: the cases beside the rulebooks.",
 )
-@_laws
+@laws_option
 @_json
 def check(cases_path: Path | None, laws: Path | None, as_json: bool) -> None:
     """Run cases in both back ends; the last line is `N passed, N failed`."""

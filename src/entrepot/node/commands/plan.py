@@ -11,6 +11,7 @@ from entrepot.kernel.errors import InvalidInput
 from entrepot.law.library import Library
 from entrepot.law.outcomes import LAYERS
 from entrepot.node.declaring import declared_facts
+from entrepot.node.options import laws_option
 from entrepot.node.plans import rendered_plan
 from entrepot.node.progress import reading_bar
 from entrepot.node.screen import Screen
@@ -25,6 +26,7 @@ from entrepot.port.risk import K_WANTED
 @click.command("plan")
 @click.argument("file", type=click.Path(path_type=Path))
 @shipping_options
+@laws_option
 @click.option(
     "--k",
     type=click.IntRange(2, K_MAX),
@@ -39,7 +41,9 @@ from entrepot.port.risk import K_WANTED
     help="Which layer of law comes first in the ranking.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
-def command(file: Path, k: int, order: str, as_json: bool, **options: Any) -> int:
+def command(
+    file: Path, laws: Path | None, k: int, order: str, as_json: bool, **options: Any
+) -> int:
     """Search the lawful ways for FILE and rank them.
 
     Exit 1 when there is none; the plan then says why, and what would help.
@@ -48,7 +52,7 @@ def command(file: Path, k: int, order: str, as_json: bool, **options: Any) -> in
     if sorted(layers) != sorted(LAYERS):
         raise InvalidInput("not an order of all layers", value=order, remedy=", ".join(LAYERS))
     wanted = asked(options)
-    library = Library.load()
+    library = Library.load(laws)
     declared = declared_facts(library, wanted.facts_file, wanted.facts, wanted.profile)
     goods = shipment_of(file, library, wanted.flow(library), declared)
     plan, _source = planned(goods, file, k, layers)

@@ -55,12 +55,12 @@ def odd_ends(values: pl.Series) -> Mask:
     """
     offsets, raw = raw_text(values)
     starts, ends = offsets[:-1], offsets[1:]
-    tail = [raw[np.maximum(ends - back, 0)] for back in (1, 2, 3, 4)]
-    blank = _IS_BLANK[raw[starts]] | _IS_BLANK[tail[0]]
-    exponent = _IS_E[tail[1]] | _IS_E[tail[2]] | _IS_E[tail[3]]
-    odd: Mask = (
-        blank | (exponent & (tail[0] <= ord("9"))) | ((tail[0] == ord("0")) & (tail[1] <= ord(".")))
-    )
+    last = raw[ends - 1]
+    odd: Mask = _IS_BLANK[raw[starts]] | _IS_BLANK[last]
+    numbers = np.flatnonzero((last >= _DIGIT_ZERO) & (last <= ord("9")))
+    tail = [raw[np.maximum(ends[numbers] - back, 0)] for back in (2, 3, 4)]
+    exponent = _IS_E[tail[0]] | _IS_E[tail[1]] | _IS_E[tail[2]]
+    odd[numbers] |= exponent | ((last[numbers] == _DIGIT_ZERO) & (tail[0] <= ord(".")))
     return odd
 
 

@@ -310,3 +310,18 @@ def test_what_strangers_wrote_cannot_steer_the_screen(tmp_path: Path, facts: Pat
         assert "\ufffd[2J" in done.stdout
     missing = _alone("inspect", tmp_path / "no\x1b[31m.csv")
     assert missing.returncode == 6 and "\x1b" not in missing.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_standard_output_is_a_storage_error(table: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "entrepot", "inspect", str(table), "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 8
+    assert json.loads(done.stderr)["type"] == "urn:entrepot:error:storage"

@@ -104,6 +104,28 @@ def test_a_masked_card_is_no_masked_resident_number() -> None:
     assert found["证件"] is C.NATIONAL_ID
 
 
+def test_hyphenated_numbers_are_telephones_by_their_length() -> None:
+    found = categories({
+        "USUBJID": lambda r: f"01-70{r.randrange(1, 9)}-{r.randrange(1000, 1400)}",
+        "f3": lambda r: f"03-{r.randrange(1000, 9999)}-{r.randrange(1000, 9999)}",
+        "station": lambda r: f"0{r.randrange(10000, 99999)}-{r.randrange(10000, 99999)}",
+    })  # fmt: skip
+    assert found["USUBJID"] is C.RECORD_ID
+    assert found["f3"] is C.PHONE
+    assert found["station"] is C.NONE
+
+
+def test_letters_that_abbreviate_chinese_words_and_others() -> None:
+    found = categories({
+        "X2B": lambda r: r.randrange(0, 6), "CS": lambda r: r.randrange(0, 90),
+        "private": lambda r: r.randrange(10**5, 10**6), "visit": pick("BASELINE", "FOLLOWUP"),
+        "shade": lambda r: f"#{r.getrandbits(32):08X}",
+    })  # fmt: skip
+    assert set(found.values()) == {C.NONE}
+    chinese = categories({"xm": pick("王芳", "李伟", "张敏"), "xb": pick("男", "女")})
+    assert chinese == {"xm": C.PERSON_NAME, "xb": C.GENDER}
+
+
 # ---------------------------------------------------------------- dates and keys
 
 
@@ -219,6 +241,16 @@ def test_words_that_are_also_names_or_places() -> None:
     assert set(found.values()) == {C.NONE}
     kept = categories({**PERSONS, "race": pick("White", "Black", "Asian")})
     assert kept["race"] is C.ETHNICITY
+
+
+def test_bands_in_thousands_without_a_header_beside_persons() -> None:
+    bands = pick("<=40K", "40K-80K", ">80K")
+    found = categories({
+        "column_1": pick("Male", "Female"), "column_2": pick("Divorced", "Married", "Widowed"),
+        "column_3": bands,
+    })  # fmt: skip
+    assert found["column_3"] is C.INCOME
+    assert categories({"column_1": bands, "column_2": uuid})["column_1"] is C.NONE
 
 
 def test_figures_about_groups_are_no_attributes_of_a_person() -> None:

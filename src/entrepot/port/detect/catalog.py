@@ -62,7 +62,7 @@ _PHONES = (
     Detector("phone-cn-masked", C.PHONE, r"1[3-9]\d[*xX]{4}\d{4}", weight=8),
     Detector("phone-cn-landline", C.PHONE, r"\(?0\d{2,3}\)?[- ]\d{7,8}(?:[-转]\d{1,6})?", weight=6),
     Detector("phone-cn-service", C.ORG_PHONE, r"[48]00[- ]?\d{3}[- ]?\d{4}", weight=4),
-    Detector("phone-jp", C.PHONE, r"\(?0\d{1,4}\)?-?\(?\d{1,4}\)?-\d{4}", weight=7),
+    Detector("phone-jp", C.PHONE, r"\(?0(?:\d\)?[-(]?\d{4}|\d{2}\)?[-(]?\d{3,4}|\d{3}\)?[-(]?\d{2,3}|\d{4}\)?[-(]?\d)\)?-\d{4}", weight=7),
     Detector("phone-jp-mobile", C.PHONE, r"0[5789]0\d{8}", weight=6),
     Detector("phone-kr", C.PHONE, r"0(?:1[016789]|2|[3-6][1-5]|70)[-. ]?\d{3,4}[-. ]?\d{4}", weight=6),
     Detector("phone-br", C.PHONE, r"(?:\+?55 ?)?\(\d{2}\) ?9? ?\d{4}-?\d{4}", weight=8),
@@ -159,7 +159,7 @@ _BODY = (
     Detector("hgvs", C.GENETIC, r"(?:[cgmp]\.|NM_\d+|chr[\dXYM]+:).*", weight=6),
     Detector("bare-number", C.NONE, r"[-+]?(?:\d{1,3}(?:[,' ]\d{3})+|\d+)(?:[.,]\d+)?%?", weight=0),
     Detector("money", C.NONE, r"[-+]?(?:[$€£¥₹₩]|USD|EUR|R\$|CHF|CNY|RMB) ?-?[\d,.' ]+(?:[kKmM])?|[-+]?[\d,.' ]+ ?(?:[$€£¥₹₩元円원]|USD|EUR|CHF|CNY|RMB|万元?)", weight=1),
-    Detector("hex-colour", C.NONE, r"#[0-9A-Fa-f]{6}|#[0-9A-Fa-f]{3}", weight=4),
+    Detector("hex-colour", C.NONE, r"#[0-9A-Fa-f]{6}(?:[0-9A-Fa-f]{2})?|#[0-9A-Fa-f]{3}", weight=4),
     Detector("version", C.NONE, r"v?\d{1,3}(?:\.\d{1,5}){2,3}(?:[-+.]\w+)?", weight=2),
 )  # fmt: skip
 

@@ -120,6 +120,7 @@ def apply_context(cases: list[Case]) -> Kind:
         _names(case, cases, kind)
     neighbours.names_beside_names(cases)
     neighbours.medical_codes(cases)
+    neighbours.income_bands(cases)
     _medical_bills(cases)
     owned = neighbours.owners(cases)
     for case in cases:

@@ -211,7 +211,8 @@ def _hits(words: list[str]) -> list[Hit]:
 @lru_cache(maxsize=4096)
 def _read(header: str) -> HeaderReading:
     words = tokens(header)
-    joined = "".join(w for w in words if not w.isdigit())
+    stem = words[:-1] if len(words) > 1 and words[-1].isdigit() else words
+    joined = "".join(stem)  # a number may follow (`xb1`), not stand inside (`X2B`)
     whole = _dictionary().whole.get(joined, [])
     expanded = _expand(words)
     hits = [Hit(c, s, 0, len(expanded)) for c, s in whole] or _hits(expanded)
@@ -316,6 +317,12 @@ def _apply_roles(reading: HeaderReading) -> None:
         weights[C.LOCATION] = weights.pop(C.ADDRESS) + 2.0
 
 
+_ADJECTIVES = frozenset(
+    "personal private home billing shipping profile 个人 個人 自宅 家庭".split()
+)
+"""Words that say whose a value is and alone name nobody."""
+
+
 def _apply_entities(reading: HeaderReading, *, whole: bool) -> None:
     """Let `customer` or `supplier` decide what a bare id or name is; `whole`: they stand alone."""
     weights, roles, who = reading.weights, reading.roles, reading.entities
@@ -327,5 +334,7 @@ def _apply_entities(reading: HeaderReading, *, whole: bool) -> None:
     if (weights and not set(weights) <= {C.FREE_TEXT}) or roles & {"derived", "flag"}:
         return
     whose = "person" if "person" in who else "org" if org else "thing" if "thing" in who else ""
+    if _ADJECTIVES >= set(reading.words):
+        return
     role = "id" if "id" in roles else "name" if "name" in roles else "alone" if whole else ""
     weights.update(_ENTITY_WEIGHTS.get((role, whose), {}))

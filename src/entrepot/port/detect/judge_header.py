@@ -125,6 +125,9 @@ def _name(p: Profile) -> tuple[float, str]:
     return 0.0, ""
 
 
+_HOUSE = frozenset("house number hausnummer huisnummer numero nr no building apt unit".split())
+
+
 def _address(p: Profile) -> tuple[float, str]:
     if date_share(p) > 0.5 or p.share("email", "ipv4", "mac", "url") > 0.3:
         return _NO, "the values are dates or network addresses"
@@ -132,6 +135,10 @@ def _address(p: Profile) -> tuple[float, str]:
         return -6.0, "the values are decimals"
     if _numeric(p) and "id" in p.reading.roles and p.reading.weight(C.ADDRESS) < 4.4:
         return -4.0, "numeric codes of places"
+    if _numeric(p) and p.integral and _max(p) < 10 and not _HOUSE & set(p.reading.words):
+        return -4.0, "a handful of small numbers"
+    if _numeric(p) and _max(p) < 1000 and "".join(p.reading.words) in ("cs", "dz", "zz", "yb"):
+        return -6.0, "small numbers under two letters"
     if _numeric(p) and not {"zip", "plz", "cep", "cap", "cp"} & set(p.reading.words):
         return (-2.0, "plain numbers") if _max(p) > 99999999 else (0.0, "")
     if p.mean_words > 20:
@@ -238,6 +245,8 @@ def _gender(p: Profile) -> tuple[float, str]:
         return 2.0, "a short numeric code"
     if _numeric(p) and (_max(p) > 9 or p.fractional):
         return -7.0, "counts or shares, not codes of gender"
+    if share == 0.0 and p.code_share > 0.6 and not _numeric(p):
+        return -7.0, "codes with digits"
     if share == 0.0 and p.letters_share > 0.9:
         held, distinct = p.token_share("gender-core")
         if held > 0.4 and distinct >= 2:
@@ -350,6 +359,8 @@ def _occupation(p: Profile) -> tuple[float, str]:
         return -7.0, "the values are numbers or dates"
     if p.code_share > 0.8 and p.distinct_ratio > 0.5:
         return -3.0, "the values are codes"
+    if p.digits_share > 0.6 and p.token_share("occupation-token")[0] < 0.05:
+        return -5.0, "lengths or bands, not occupations"
     if "title" in p.reading.words and len(p.reading.words) <= 2:
         if p.token_share("occupation-token")[0] < 0.1:
             return -3.0, "titles of something else"

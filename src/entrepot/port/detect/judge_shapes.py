@@ -82,7 +82,8 @@ def _is_disguise(profile: Profile, name: str) -> bool:
     if name in ("handle", "genotype"):
         return profile.distinct < 3
     if name == "bic":
-        return profile.letters_share > 0.9 and _dictionary_words(profile)
+        few = profile.distinct < 4 and not profile.reading.weight(C.FINANCE_ACCOUNT)
+        return few or (profile.letters_share > 0.9 and _dictionary_words(profile))
     if name in ("postcode-uk", "postcode-nl", "passport-like", "tw-id"):
         return profile.share("icd-10") > 0.5
     if name == "domain":

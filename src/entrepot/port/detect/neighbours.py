@@ -7,6 +7,7 @@ Each rule takes all cases of a table and adds context lanes to some of them. Who
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +70,11 @@ def numbers_of_things(cases: list[Case]) -> None:
         reading = case.profile.reading
         if "thing" not in reading.entities or "person" in reading.entities:
             continue
-        if "id" in reading.roles:
-            for category in (C.NATIONAL_ID, C.PHONE):
-                if case.category is category and not reading.weight(category):
-                    if not _proved(case.profile, category):
-                        case.add(category, -6.0, "the header names the number of a thing")
+        number = (C.NATIONAL_ID, C.PHONE) if "id" in reading.roles else (C.PHONE,)
+        for category in number:
+            if case.category is category and not reading.weight(category):
+                if not _proved(case.profile, category):
+                    case.add(category, -6.0, "the header names the number of a thing")
         if "name" in reading.roles and not reading.weight(C.PERSON_NAME):
             case.add(C.PERSON_NAME, -3.0, "the header names a thing")
 
@@ -184,6 +185,21 @@ def names_beside_names(cases: list[Case]) -> None:
         if share >= 0.15 and capital > 0.95 and profile.mean_words < 2:
             if any(c.category is C.PERSON_NAME and c.best()[1] > 2 for c in near):
                 case.add(C.PERSON_NAME, 2.5, "known names among the values, beside another name")
+
+
+_BAND = re.compile(r"[<>≤≥]=? ?[$€£¥]?\d+(?:[.,]\d+)? ?[kK]\+?|\d+ ?[kK]? ?[-–] ?\d+ ?[kK]")
+
+
+def income_bands(cases: list[Case]) -> None:
+    """Bands in thousands (`<=50K`) without a header, among attributes of persons, are of income."""
+    personal = (C.GENDER, C.FAMILY_STATUS, C.ETHNICITY, C.OCCUPATION, C.DATE_OF_BIRTH)
+    if len({c.category for c in cases if c.confident(*personal)}) < 2:
+        return
+    for case in cases:
+        values, reading = case.profile.values, case.profile.reading
+        if values and not reading.weights and not reading.roles - {"id"}:
+            if all(_BAND.fullmatch(v) for v in values) and case.category is C.NONE:
+                case.add(C.INCOME, 4.5, "bands in thousands beside attributes of persons")
 
 
 def owners(cases: list[Case]) -> bool:

@@ -109,22 +109,33 @@ def defect(error: Exception, *, as_json: bool = False) -> int:
     what = f"{type(error).__name__} in {where}"
     remedy = "this is ours, not yours; run again with ENTREPOT_DEBUG=1 and report what it prints"
     if as_json:
-        problem = {
+        problem: dict[str, object] = {
             "type": "urn:entrepot:error:defect",
             "title": f"defect: {what}",
             "exit_code": DEFECT,
             "remedy": remedy,
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(problem), indent=2).decode())
+        _print_problem(problem)
     # The text of a foreign error may quote the data: its kind and place are enough to find it.
     click.echo(f"defect: {what}\n  → {remedy}", err=True)
     return DEFECT
 
 
+def _print_problem(problem: dict[str, object]) -> None:
+    """Print a problem object on standard output, or on standard error when that refuses."""
+    text = msgspec.json.format(msgspec.json.encode(problem), indent=2).decode()
+    try:
+        click.echo(text)
+    except OSError:
+        # Full or closed: nothing more goes there, not even what Python would flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(text, err=True)
+
+
 def report(error: Error, *, as_json: bool) -> int:
     """Show one error and return its exit code."""
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(error.as_problem()), indent=2).decode())
+        _print_problem(error.as_problem())
     else:
         click.echo(f"error: {error}", err=True)
     return error.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -22,10 +22,9 @@ from entrepot.port.model import ColumnReport, FileReport, Inspection, TableRepor
 
 _MARK = {Verdict.FOUND: "●", Verdict.POSSIBLE: "○", Verdict.NOT_FOUND: "·"}
 _REGIME_WIDTH = 16
-_LEGEND = (
-    "● found  ○ possible  · nothing found · sure: 0 to 1 · looks like: a masked cell "
-    "(A, a letters, 9 digits, 文 characters)"
-)
+_WIDE = 100
+_LEGEND = "● found  ○ possible  · nothing found · sure: 0 to 1"
+_LEGEND_OF_CELLS = " · looks like: a masked cell (A a letters, 9 digits, 文 signs)"
 _STYLE = {Verdict.FOUND: "bold", Verdict.POSSIBLE: "", Verdict.NOT_FOUND: "dim"}
 
 
@@ -59,8 +58,7 @@ def rendered(
 ) -> RenderableType:
     """Lay out an inspection for a terminal; `brief` leaves out columns that hold nothing."""
     shown = [c for c in inspection.columns if not brief or c.verdict != Verdict.NOT_FOUND]
-    legend = Text(_LEGEND, style="dim")
-    blocks: list[RenderableType] = [_heading(inspection), _columns(shown), Indented(legend)]
+    blocks: list[RenderableType] = [_heading(inspection), _Columns(shown)]
     if evidence:
         blocks += [_evidence(column) for column in inspection.columns if column.lanes]
     blocks.append(_table(inspection.table))
@@ -88,37 +86,43 @@ def _heading(inspection: Inspection) -> RenderableType:
     return Indented(text)
 
 
-def _columns(columns: list[ColumnReport]) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (
-        "",
-        "column",
-        "holds",
-        "sure",
-        "distinct",
-        "empty",
-        "looks like",
-        "sensitive under",
-    ):
-        table.add_column(
-            heading,
-            justify="right" if heading in ("sure", "distinct", "empty") else "left",
-            min_width=_REGIME_WIDTH if heading == "sensitive under" else None,
-            overflow="fold",
-        )
-    for column in columns:
-        table.add_row(
-            _MARK[column.verdict],
-            Text(column.name, overflow="fold"),
-            _holds(column),
-            f"{column.confidence:.2f}" if column.verdict != Verdict.NOT_FOUND else "",
-            f"{column.distinct:,}",
-            f"{column.nulls / column.cells:.0%}" if column.cells and column.nulls else "",
-            Text(column.examples[0] if column.examples else "", overflow="ellipsis", no_wrap=True),
-            "\n".join(column.sensitivity),
-            style=_STYLE[column.verdict],
-        )
-    return table
+class _Columns:
+    """One row per column of the file; a narrow screen goes without the masked cells."""
+
+    def __init__(self, columns: list[ColumnReport]) -> None:
+        self.columns = columns
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table for the width at hand."""
+        wide = options.max_width >= _WIDE
+        table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("", "column", "holds"):
+            table.add_column(heading, overflow="fold")
+        for heading in ("sure", "distinct", "empty"):
+            table.add_column(heading, justify="right")
+        if wide:
+            table.add_column("looks like", no_wrap=True, overflow="ellipsis")
+        table.add_column("sensitive under", min_width=_REGIME_WIDTH, overflow="fold")
+        for column in self.columns:
+            cells = _cells(column)
+            kept = cells if wide else [*cells[:-2], cells[-1]]
+            table.add_row(*kept, style=_STYLE[column.verdict])
+        yield table
+        legend = f"{_LEGEND}{_LEGEND_OF_CELLS}" if wide else _LEGEND
+        yield Indented(Text(legend, style="dim"))
+
+
+def _cells(column: ColumnReport) -> list[RenderableType]:
+    return [
+        _MARK[column.verdict],
+        Text(column.name),
+        _holds(column),
+        f"{column.confidence:.2f}" if column.verdict != Verdict.NOT_FOUND else "",
+        f"{column.distinct:,}",
+        f"{column.nulls / column.cells:.0%}" if column.cells and column.nulls else "",
+        Text(column.examples[0] if column.examples else ""),
+        ", ".join(column.sensitivity),
+    ]
 
 
 def _holds(column: ColumnReport) -> str:

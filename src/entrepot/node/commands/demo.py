@@ -7,12 +7,14 @@ days, then planned, cleared and verified offline. Everything is written under on
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +26,7 @@ from entrepot.law.model import Assessment, Citation
 from entrepot.law.yamlsource import read_text, read_yaml
 from entrepot.node.commands.generate import write_customers
 from entrepot.node.commands.inspect import inspect_with_law, rendered
+from entrepot.node.layout import Indented
 from entrepot.node.progress import is_watched
 from entrepot.node.screen import Screen
 from entrepot.port.clear.clearing import Cleared, Order, clear
@@ -159,10 +162,10 @@ class Demo:
             self.console.print(f"  {entry.relative_to(self.folder)}  {size:,} bytes", style="dim")
         self.say("Verifying the folder offline, from its files alone:")
         result = verify(target)
-        marks = {"ok": "[green]ok    [/]", "failed": "[red]FAILED[/]", "note": "[dim]note  [/]"}
+        marks = {"ok": ("ok    ", "green"), "failed": ("FAILED", "red"), "note": ("note  ", "dim")}
         for step in result.steps:
-            mark = marks[step.result]
-            self.console.print(f"  {step.number:>2} {mark} {step.name}: {escape(step.detail)}")
+            mark = Text.assemble(f"  {step.number:>2} ", marks[step.result])
+            self.console.print(Indented(mark.append(f" {step.name}: {step.detail}"), hang=10))
         if result.failed is not None:
             raise VerificationError(
                 "the demo's clearance does not verify", value=result.failed.name
@@ -173,7 +176,8 @@ class Demo:
         report = self.folder / "clearance" / "report.html"
         self.console.print(Rule(style="dim"))
         self.say(f"The report that counsel reads: {report}")
-        self.say("Your own file: entrepot inspect FILE, then entrepot assess FILE --from … --to …")
+        name = _typed_name()
+        self.say(f"Your own file: {name} inspect FILE, then {name} assess FILE --from … --to …")
 
     def goods(
         self, inspection: Inspection, origin: str, to: str, day: date, facts: dict[str, object]
@@ -227,6 +231,11 @@ class Demo:
     def say(self, text: str) -> None:
         """Show one line of narration."""
         self.console.print(Text(f"\n{text}", style="bold"))
+
+
+def _typed_name() -> str:
+    """Return what to type to run this command here: its name, or its path where it is not found."""
+    return "entrepot" if shutil.which("entrepot") else os.path.relpath(sys.argv[0])
 
 
 def _routes_table(first: str) -> Table:

@@ -17,4 +17,4 @@ def test_text_never_opens_a_tag_or_leaves_an_attribute(text: str) -> None:
 def test_sequences_join_and_nothing_stays_nothing() -> None:
     assert html(["a", None, 1234, [tag("b", "&")]]) == "a1,234<b>&amp;</b>"
     assert items([]) == ""
-    assert "<td class=\"number\">1</td>" in table(["n"], [[1]], numbers=[0])
+    assert '<td class="number">1</td>' in table(["n"], [[1]], numbers=[0])

@@ -7,7 +7,11 @@ from datetime import date
 import pytest
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law import Library
+from entrepot.law import Flow, Library
+
+
+def flow(day: date) -> Flow:
+    return Flow("CN", "DE", day, day)
 
 
 def test_nested_dotted_and_found_facts_are_the_same(toy: Library) -> None:
@@ -33,8 +37,10 @@ def test_nested_dotted_and_found_facts_are_the_same(toy: Library) -> None:
         "assessment.passes": True,
     }
     assert facts.findings["assessment.passes"].by == "A. Counsel"
-    assert "assessment.passes" in facts.on(date(2024, 12, 31))
-    assert "assessment.passes" not in facts.on(date(2025, 1, 1))
+    assert "assessment.passes" in facts.under(flow(date(2024, 12, 31)))
+    assert "assessment.passes" not in facts.under(flow(date(2025, 1, 1)))
+    early = date(2023, 12, 31)
+    assert "assessment.passes" not in facts.under(Flow("CN", "DE", date(2024, 12, 31), early))
 
 
 @pytest.mark.parametrize(

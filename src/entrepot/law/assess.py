@@ -93,7 +93,7 @@ class BoundLaw:
     def prepare(self, facts: FactSet | Facts) -> Facts:
         """Return the facts of the day: expired findings gone, derived facts added."""
         if isinstance(facts, FactSet):
-            given: Facts = facts.on(self.flow.as_of) if facts.findings else facts.values
+            given: Facts = facts.under(self.flow) if facts.findings else facts.values
         else:
             given = facts
         if self._plain:

@@ -74,7 +74,10 @@ class Assessor:
             layers=self.layers(),
             facts={name: spell(self.values[name]) for name in self.read if name in self.values},
             derived=self.derived(),
-            law=[self.library.reference(book) for book in sorted(self.books)],
+            law=[
+                *(self.library.reference(book) for book in sorted(self.books)),
+                self.library.words,
+            ],
         )
 
     # -- sides -----------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]
 
 def rows_of(factsets: Sequence[FactSet], bound: BoundLaw) -> pl.DataFrame:
     """Return a frame of several sets of facts, as they hold on the bound day."""
-    rows = [facts.on(bound.flow.as_of) for facts in factsets]
+    rows = [facts.under(bound.flow) for facts in factsets]
     return frame_of(rows, bound.library.vocabulary.facts)
 
 

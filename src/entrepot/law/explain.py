@@ -136,7 +136,7 @@ def what_would_change(bound: BoundLaw, facts: FactSet) -> list[Change]:
     change for each fact and outcome.
     """
     now = bound.decide(facts)
-    given = facts.on(bound.flow.as_of)
+    given = facts.under(bound.flow)
     prepared = bound.prepare(facts)
     nodes = bound.content.nodes(prepared)
     found: dict[tuple[str, str], Change] = {}

@@ -12,7 +12,7 @@ from datetime import date
 import msgspec
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law.model import Scalar
+from entrepot.law.model import Flow, Scalar
 from entrepot.law.vocabulary import Vocabulary, spell
 
 FACTS_MAX = 2_000
@@ -59,11 +59,15 @@ class FactSet:
     def __len__(self) -> int:
         return len(self._values)
 
-    def on(self, day: date) -> dict[str, Scalar]:
-        """Return a new dictionary of the facts that hold on `day`: expired findings are unknown."""
+    def under(self, flow: Flow) -> dict[str, Scalar]:
+        """Return a new dictionary of the facts that hold for `flow`.
+
+        A finding that has expired on its day, or was made after what could be known, is unknown.
+        """
         values = dict(self._values)
         for name, finding in self.findings.items():
-            if finding.expires is not None and finding.expires < day:
+            expired = finding.expires is not None and finding.expires < flow.as_of
+            if expired or (finding.on is not None and finding.on > flow.known_at):
                 values.pop(name, None)
         return values
 

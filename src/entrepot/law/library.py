@@ -6,6 +6,7 @@ Loading reads files and never executes them. `Library.load` refuses a folder wit
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -35,6 +36,8 @@ from entrepot.law.vocabularyfiles import (
 )
 
 BOOKS_MAX = 5_000
+WORDS = "facts-and-jurisdictions"
+"""Id under which the vocabulary is named among the law relied on."""
 BINDINGS_KEPT_MAX = 2_000
 
 
@@ -58,6 +61,7 @@ class Library:
             (compile_test(entry.condition), entry) for entry in contradictions
         )
         self.root = root
+        self._words = _words(root)
         self._days, self._known_days = _boundaries(content, self.jurisdictions)
         self._bindings: dict[tuple[str, str, int, int], BoundContent] = {}
         self._facts_read: dict[str, frozenset[str]] = {}
@@ -171,6 +175,19 @@ class Library:
             found = self._facts_read[regime] = _facts_read(self.content, self.regime(regime))
         return found
 
+    def hashes(self) -> dict[str, str]:
+        """Return id → SHA-256 of everything that can stand among the law relied on."""
+        known = {book.id: book.sha256 for book in self.rulebooks}
+        return known | {self.words.id: self.words.sha256}
+
+    @property
+    def words(self) -> RulebookRef:
+        """The facts, contradictions and jurisdictions that every answer rests on, as one hash.
+
+        They decide as much as a rulebook does, so they are named wherever rulebooks are.
+        """
+        return self._words
+
     def reference(self, book_id: str) -> RulebookRef:
         """Return id, title and hash of a rulebook."""
         book = self.content.books[book_id]
@@ -224,6 +241,14 @@ class Library:
             if self.content.books[text.citation.rulebook].front.regime == regime
             and row.interval.holds(as_of, known_at)
         ]
+
+
+def _words(root: Path) -> RulebookRef:
+    digest = hashlib.sha256()
+    for path in [root / "jurisdictions.yaml", *sorted((root / "facts").glob("*.yaml"))]:
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return RulebookRef(WORDS, "Facts, contradictions and jurisdictions", digest.hexdigest())
 
 
 def _no(what: str, name: str, known: object) -> NoReturn:

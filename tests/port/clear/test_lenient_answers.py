@@ -103,7 +103,9 @@ def test_a_finding_of_tomorrow_is_no_finding(plain: Path, tmp_path: Path) -> Non
         "data.form": signed("anonymised"),
         "anonymity.confirmed": signed(True, on="2027-11-20"),
     }
-    assert Code.FINDING_UNSIGNED in codes(as_it_is(plain, tmp_path, facts))
+    # The law does not see it, so the table is judged by what was measured, and refused.
+    assert codes(as_it_is(plain, tmp_path, facts)) == {Code.WORSE_THAN_PLANNED}
+    assert not (tmp_path / "out").exists()
 
 
 def test_fewer_than_were_seen_needs_somebody_who_answers(whole: Path, tmp_path: Path) -> None:

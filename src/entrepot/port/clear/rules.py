@@ -50,8 +50,8 @@ def facts(read: sa.Connection, request: Request[Certificate], library: Library) 
         recipient_hash(body.parties.recipient),
         body.source.sha256,
     )
-    books = library.content.books
-    law = sorted(books[name].sha256 for name in body.law if name in books)
+    hashes = library.hashes()
+    law = sorted(hashes[name] for name in body.law if name in hashes)
     return Facts({"known_counts": dict(known)}, tuple(law))
 
 

@@ -112,7 +112,7 @@ def triggers(
 def _volume(bound: BoundLaw, factset: FactSet) -> Iterator[Trigger]:
     """Yield, per count that the decision reads, the first higher number with a stricter answer."""
     now = bound.decide(factset)
-    values = factset.on(bound.flow.as_of)
+    values = factset.under(bound.flow)
     nodes = bound.content.nodes(bound.prepare(factset))
     for name, value in now.facts.items():
         spec = bound.library.vocabulary[name]

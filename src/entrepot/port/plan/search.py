@@ -95,7 +95,7 @@ class Searcher:
 
     def decide(self, facts: FactSet, changes: Mapping[str, Scalar] | None = None) -> Decision:
         """Decide `facts` with `changes` made."""
-        values = facts.on(self.bound.flow.as_of)
+        values = facts.under(self.bound.flow)
         return self.bound.decide({**values, **(changes or {})})
 
     def routes(self, facts: FactSet, *, findings: bool = True) -> list[Route]:

@@ -321,7 +321,7 @@ class _Walk:
         return found
 
     def changed_law(self, library: Library) -> list[str]:
-        known = {book.id: book.sha256 for book in library.rulebooks}
+        known = library.hashes()
         return sorted(
             name for name, digest in self.certificate.law.items() if known.get(name) != digest
         )

@@ -149,6 +149,7 @@ def clearing(table: Path, facts: Path, tmp_path: Path, *more: object) -> Result:
     )
 
 
+@pytest.mark.slow
 def test_clear_and_verify_and_notice_one_byte(table: Path, facts: Path, tmp_path: Path) -> None:
     result = clearing(table, facts, tmp_path, "--way", "without-sensitive")
     assert result.return_value == 0, result.output
@@ -298,6 +299,7 @@ def test_a_misused_option_is_one_problem_object_with_json(arguments: tuple[str, 
     assert problem["type"] == "urn:entrepot:error:invalid-input" and problem["title"]
 
 
+@pytest.mark.slow
 def test_what_strangers_wrote_cannot_steer_the_screen(tmp_path: Path, facts: Path) -> None:
     table = tmp_path / "evil.csv"
     rows = [f"C{n:05d},n{n}@example.org,{n % 3},v" for n in range(60)]

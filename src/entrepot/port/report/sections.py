@@ -291,7 +291,7 @@ def validity(record: ClearanceRecord) -> Markup:
         [
             tag("b", trigger.code),
             f": {trigger.says}",
-            f" (limit {trigger.limit})" if trigger.limit else "",
+            f" ({trigger.limit})" if trigger.code == "finding-expiry" and trigger.limit else "",
         ]
         for trigger in record.triggers
     ]

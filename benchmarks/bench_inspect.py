@@ -216,7 +216,7 @@ def watch():
             peak[name] = max(peak[name], int(status.split(name + ":")[1].split()[0]))
 
 law = Library.load()
-watcher = threading.Thread(target=watch)
+watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 started = time.perf_counter()
 day = datetime.date.fromisoformat(sys.argv[2])

@@ -31,9 +31,12 @@ _PARTICIPLE = re.compile(r"\b[a-z]{2,}ed (?:to|by|on|at|from)\b")
 _PAUSE = re.compile(r"[，。、！？；,.!?]")
 
 
+_CJK = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")
+
+
 def is_cjk(text: str) -> bool:
     """Whether `text` holds a Chinese, Japanese or Korean character."""
-    return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7a3" for ch in text)
+    return not text.isascii() and _CJK.search(text) is not None
 
 
 def spoken_share(profile: Profile) -> float:

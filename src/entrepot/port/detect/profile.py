@@ -189,8 +189,11 @@ class Profile:
     def part_share(self, group: str) -> tuple[float, int]:
         """Return the share of distinct values that contain a word of `group` (for CJK text)."""
         known = words(group)
+        plain = any(word.isascii() for word in known)
         hits, seen = 0, set()
         for value in self.folded:
+            if value.isascii() and not plain:
+                continue
             found = [w for w in known if w in value]
             hits += bool(found)
             seen.update(found)

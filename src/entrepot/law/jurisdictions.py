@@ -89,7 +89,12 @@ class Jurisdictions:
         if code in self.names:
             return code
         wanted = text.strip().casefold()
-        by_name = {name.casefold(): code for code, names in self.names.items() for name in names}
+        by_name = {
+            spelt: code
+            for code, names in self.names.items()
+            for name in names
+            for spelt in (name.casefold(), name.casefold().partition(" (")[0])
+        }
         if wanted in by_name:
             return by_name[wanted]
         close = get_close_matches(wanted, by_name, n=3, cutoff=0.6)

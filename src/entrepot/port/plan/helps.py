@@ -50,6 +50,8 @@ def _singles(searcher: Searcher, facts: FactSet, plain: Decision) -> list[Help]:
             continue
         best: dict[str, Help] = {}
         for value in _nearest_first(searcher.domain(name), known.get(name)):
+            if _raises_a_count(value, known.get(name)):
+                continue
             then = searcher.decide(facts, {name: value})
             if then.outcome == "NEEDS_FACT" or not _relieves(then, plain):
                 continue
@@ -67,6 +69,13 @@ def _nearest_first(values: Sequence[Scalar], now: Scalar | None) -> list[Scalar]
         start = now if isinstance(now, int) else 0
         return sorted(others, key=lambda v: abs(v - start) if isinstance(v, int) else 0)
     return others
+
+
+def _raises_a_count(value: Scalar, now: Scalar | None) -> bool:
+    """Tell whether a number would have to grow, or only be stated: that helps nobody."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return False
+    return value > (now if isinstance(now, int) else 0)
 
 
 def _relieves(then: Decision, plain: Decision) -> bool:
@@ -134,5 +143,13 @@ def _said(searcher: Searcher, name: str, value: Scalar) -> str:
 def _movable(searcher: Searcher, name: str) -> bool:
     """Leave out what nobody can change: who the exporter is, what the data is, and the flow."""
     spec = searcher.bound.library.vocabulary[name]
-    fixed = ("exporter.", "data.class", "data.origin", "data.personal", "flow.", "basis.")
+    fixed = (
+        "exporter.",
+        "data.class",
+        "data.origin",
+        "data.personal",
+        "flow.",
+        "basis.",
+        "transfer.kind",
+    )
     return spec.source != "flow" and not name.startswith(fixed)

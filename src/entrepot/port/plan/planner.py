@@ -32,6 +32,8 @@ from entrepot.port.risk import K_WANTED
 from entrepot.port.transform.tokens import TokenKey, ephemeral_key
 
 WAYS_MAX = 12
+WORTHLESS_LOSS = 0.99
+"""From this information loss on a way delivers nothing that anybody could use."""
 CONFIRMED = "anonymity.confirmed"
 _OF_MASKING = ("mask", "anonymi", "pseudonymi", "de-identif", "encrypt")
 """Readings of a rule that speak of such measures are quoted where a measure does not help."""
@@ -103,7 +105,7 @@ class _Planner:
         self.on_step("measuring")
         ways = [way for state, route in routes for way in [self.way(state, route)]]
         kept = ranked(
-            undominated([w for w in ways if w.status in ("open", "conditional")]),
+            undominated([w for w in ways if _is_worth_walking(w)]),
             self.options.order,
         )
         numbered = [
@@ -291,6 +293,11 @@ class _Planner:
         if self.source is None:
             notes.append("Nothing was measured: the plan was made without the table.")
         return notes
+
+
+def _is_worth_walking(way: Way) -> bool:
+    """Leave out ways that are barred, and those at whose end nothing is left of the table."""
+    return way.status in ("open", "conditional") and way.loss.loss < WORTHLESS_LOSS
 
 
 def _plain(goods: Shipment) -> dict[str, FactValue]:

@@ -80,7 +80,9 @@ _DATES = (
     Detector("date-ymd", C.DATE, rf"{_Y}[/.]{_MD}[/.]{_DD}\.?{_TIME}", weight=9),
     Detector("date-dmy", C.DATE, rf"{_DD}[./-]{_MD}[./-](?:{_Y}|\d{{2}}){_TIME}", weight=8),
     Detector("date-mdy", C.DATE, rf"{_MD}[/-]{_DD}[/-](?:{_Y}|\d{{2}}){_TIME}", weight=8),
-    Detector("date-cjk", C.DATE, r"\d{2,4} ?[年년] ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日号일])?.{0,12}", weight=9),
+    Detector("date-roc", C.DATE, r"(?:0\d{2}|1[0-2]\d)/(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])", weight=6),
+    Detector("date-airline", C.DATE, r"(?i)(?:0[1-9]|[12]\d|3[01])(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)(?:(?:19|20)\d{2}|\d{2})", weight=6.5),
+    Detector("date-cjk", C.DATE, r"(?:中?[华華]?民[国國] ?)?\d{2,4} ?[年년] ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日号일])?.{0,12}", weight=9),
     Detector("date-jp-era", C.DATE, r"(?:明治|大正|昭和|平成|令和|[MTSHR])\.?(?:元|\d{1,2})[年./-]\d{1,2}[月./-]\d{1,2}日?", weight=9),
     Detector("date-text", C.DATE,
              rf"(?i)(?:\p{{L}}{{2,9}}\.?,? )?(?:{_DD}(?:st|nd|rd|th|\.)?[ -](?:de )?{_MONTH}[ ,-]+(?:de )?(?:{_Y}|\d{{2}})"

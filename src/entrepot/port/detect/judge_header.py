@@ -15,6 +15,7 @@ from entrepot.port.detect.judge_shapes import (
     date_share,
     epoch,
     excel_serial,
+    packed_births,
     packed_dates,
     years,
 )
@@ -153,6 +154,8 @@ def _birth(p: Profile) -> tuple[float, str]:
         return 5.0, "the values are years"
     if epoch(p) or excel_serial(p):
         return 5.0, "dates stored as numbers"
+    if packed_births(p):
+        return 5.0, "dates written without separators"
     parts = {"month", "day", "monat", "tag", "mes", "mois", "jour", "dia", "月", "日"}
     if p.integral and _max(p) <= 31 and parts & set(p.reading.words):
         return 3.0, "month or day numbers"

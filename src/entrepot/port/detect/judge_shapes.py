@@ -172,6 +172,25 @@ def packed_dates(profile: Profile) -> bool:
     return len(held) >= 3 and sum(held) / len(held) > 0.95
 
 
+_BORN = re.compile(
+    r"(?:0?[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19\d{2}|20[01]\d|202[0-6])"
+    r"|(?:0?[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19\d{2}|20[01]\d|202[0-6])"
+    r"|(?:19\d{2}|20[01]\d|202[0-6])(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+)
+_MINGUO = re.compile(r"(?:0\d{2}|1[01]\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+
+
+def packed_births(profile: Profile) -> bool:
+    """Whether values under a header for births are dates without separators, of 1900 to 2026.
+
+    Day, month and year stand in any of the usual orders; a leading zero may be lost to a number.
+    Seven digits count the years of the Republic of China under a header in Chinese.
+    """
+    chinese = any("\u3400" <= char <= "\u9fff" for char in profile.name)
+    held = [bool(_BORN.fullmatch(v) or (chinese and _MINGUO.fullmatch(v))) for v in profile.values]
+    return bool(held) and sum(held) / len(held) > 0.9
+
+
 def date_lanes(profile: Profile) -> list[Lane]:
     """Return evidence for date, and how birth-like the years are."""
     share = date_share(profile)

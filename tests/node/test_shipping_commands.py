@@ -21,6 +21,8 @@ from entrepot.port.clear.codes import Code
 from entrepot.port.clear.institution import PORT
 from entrepot.port.generate import CustomerTable
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 FACTS = """
 cn.year.prior_persons: 0
 cn.year.prior_sensitive: 0

@@ -13,6 +13,8 @@ from entrepot.port.model import Category, Inspection
 from entrepot.port.read.form import Form
 from entrepot.port.read.writing import write_dataset
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 SENSITIVE = {"cn": {"health": "sensitive", "finance-account": "sensitive"}}
 
 JAPANESE = {

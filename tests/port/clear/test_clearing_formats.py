@@ -13,6 +13,8 @@ from entrepot.port.generate import CustomerTable
 from entrepot.port.read import Form, open_dataset, write_dataset
 from entrepot.port.verify.verifying import verify
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 FORMS = {
     "customers.csv": Form("csv", encoding="gb18030", dialect={"delimiter": ";"}),
     "customers.csv.gz": Form("csv", compression="gzip", encoding="utf-16-le", mark=True),

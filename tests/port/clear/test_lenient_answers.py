@@ -21,6 +21,8 @@ from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import shipment
 from entrepot.port.verify.verifying import verify
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 ROWS = 400
 PRIVATE: dict[str, object] = {**stage.DECLARED, **stage.MET, "cn.year.prior_persons": 0}
 

@@ -22,6 +22,8 @@ from test_read_same_table import avro, avro_zstandard, json_array, jsonl, parque
 from entrepot.kernel.errors import Error
 from entrepot.port.read import open_dataset
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 SLOWEST_S = 5.0
 
 

@@ -14,6 +14,8 @@ from entrepot.port.read import as_text, open_dataset
 from entrepot.port.read.dialect import Dialect, detect_dialect
 from entrepot.port.read.quoting import Quotes, count_quotes
 
+pytestmark = pytest.mark.slow  # end to end, many times over: part of `make test`
+
 DELIMITERS = [",", ";", "\t", "|"]
 STREETS = ["High St", "Mill Lane", "Rue de l'Eau", "Am Markt", "Königsallee"]
 TOWNS = ["Leeds", "York", "Lyon", "Ulm", "Düsseldorf"]

@@ -45,6 +45,8 @@ _IDENTITY = (
     Detector("title-name", C.PERSON_NAME,
              r"(?i)(?:mr|mrs|ms|miss|dr|prof|herr|frau|mme|mlle|sr|sra|srta|m|don|doña|sig)\.? "
              r"\p{L}[\p{L}'.-]+(?: \p{L}[\p{L}'.-]*){0,4}", weight=6),
+    Detector("airline-name", C.PERSON_NAME,
+             r"[A-Z][A-Z' -]+/[A-Z][A-Z -]* ?(?:MR|MRS|MS|MSTR|MISS|CHD|INF|DR|PROF)", weight=7),
     Detector("honorific-name", C.PERSON_NAME, r"[\p{Han}\p{Hangul}ァ-ヶー ]{1,8}(?:先生|女士|小姐|さん|様|氏|님|씨)",
              weight=6),
 )  # fmt: skip
@@ -109,6 +111,7 @@ _NETWORK = (
     Detector("imei", C.DEVICE_ID, r"\d{2}[- ]?\d{6}[- ]?\d{6}[- ]?\d", devices.validate_imei, chance=0.012, weight=0),
     Detector("vin", C.DEVICE_ID, r"(?i)[A-HJ-NPR-Z0-9]{17}", devices.validate_vin, chance=0.09, weight=0.5),
     Detector("plate-cn", C.DEVICE_ID, r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·]?[A-Z0-9]{5,6}", weight=8),
+    Detector("plate-uk", C.DEVICE_ID, r"[A-Z]{2}\d{2} ?[A-Z]{3}", weight=2.5),
     Detector("plate-jp", C.DEVICE_ID, r"[\p{Han}]{1,4} ?\d{2,3} ?[ぁ-ん] ?[\d・-]{2,6}", weight=8),
     Detector("uuid", C.RECORD_ID, r"\{?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\}?", weight=0),
     Detector("hex-digest", C.CREDENTIAL, r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}|[0-9A-F]{32}|[0-9A-F]{40}|[0-9A-F]{64}", weight=1),
@@ -120,6 +123,7 @@ _NETWORK = (
 _FINANCE = (
     Detector("iban", C.FINANCE_ACCOUNT, r"(?i)[A-Z]{2}\d{2}[ -]?(?:[A-Z0-9][ -]?){11,30}", finance.validate_iban, chance=0.01, weight=4, strong=True),
     Detector("iban-of-other-length", C.FINANCE_ACCOUNT, r"(?i)[A-Z]{2}\d{2}[ -]?(?:[A-Z0-9][ -]?){11,30}", finance.validate_iban_checksum, chance=0.01, weight=1),
+    Detector("pl-nrb", C.FINANCE_ACCOUNT, r"\d{2}(?: ?\d{4}){6}", finance.validate_pl_nrb, chance=0.01, weight=1),
     Detector("card", C.FINANCE_ACCOUNT, r"\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}|3\d{3}[ -]?\d{6}[ -]?\d{4,5}|\d{12,19}", finance.validate_card, chance=0.035, weight=0, strong=True),
     Detector("card-masked", C.FINANCE_ACCOUNT, r"(?:\d{3,6}[ -]?)?(?:[*xX•]{2,}[ -]?){1,4}\d{4}", weight=6),
     Detector("bic", C.FINANCE_ACCOUNT, r"[A-Z]{4}(?:AD|AE|AR|AT|AU|BE|BG|BR|CA|CH|CL|CN|CO|CY|CZ|DE|DK|EE|EG|ES|FI|FR|GB|GR|HK|HR|HU|ID|IE|IL|IN|IS|IT|JP|KR|LI|LT|LU|LV|MC|MT|MX|MY|NL|NO|NZ|PE|PH|PK|PL|PT|QA|RO|RS|RU|SA|SE|SG|SI|SK|TH|TR|TW|UA|US|VN|ZA)[A-Z0-9]{2}(?:[A-Z0-9]{3})?", weight=4.5),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from entrepot.port.detect import neighbours
+from entrepot.port.detect import neighbours, settings
 from entrepot.port.detect.judge_shapes import date_share, entropy, epoch, excel_serial, years
 from entrepot.port.detect.judge_words import country_share, name_share
 from entrepot.port.detect.profile import Profile
@@ -109,6 +109,7 @@ def apply_context(cases: list[Case]) -> Kind:
     neighbours.insurers(cases)
     neighbours.specimens(cases)
     neighbours.consignees(cases)
+    settings.variants(cases)
     kind = table_kind(cases)
     for case in cases:
         _attributes(case, kind)
@@ -121,10 +122,14 @@ def apply_context(cases: list[Case]) -> Kind:
     neighbours.names_beside_names(cases)
     neighbours.medical_codes(cases)
     neighbours.income_bands(cases)
+    settings.insured_things(cases)
     _medical_bills(cases)
     owned = neighbours.owners(cases)
     for case in cases:
         _places(case, cases, kind, owned=owned)
+    settings.wards(cases)
+    settings.titles_of_works(cases)
+    settings.names_of_few(cases, organisations=kind is Kind.ORGANISATIONS)
     _deaths(cases)
     return kind
 

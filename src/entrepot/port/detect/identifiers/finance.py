@@ -77,6 +77,17 @@ def validate_iban_checksum(values: Values) -> Mask:
     return result
 
 
+def validate_pl_nrb(values: Values) -> Mask:
+    """Return which are Polish account numbers (NRB): 26 digits, mod 97 with `PL` put before.
+
+    Source: Narodowy Bank Polski, order 7/2017 on the numbering of bank accounts; ISO 13616.
+    """
+    text = compact(as_series(values))
+    shape = text.str.contains(r"^[0-9]{26}$")
+    mask: Mask = shape.to_numpy() & validate_iban("PL" + text)
+    return mask
+
+
 def validate_card(values: Values) -> Mask:
     """Return which are payment card numbers: an issuer's range and length, and Luhn."""
     text = compact(as_series(values))

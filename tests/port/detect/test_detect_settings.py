@@ -123,6 +123,7 @@ def test_numbers_of_travellers_and_patients(header: str) -> None:
 def test_plates_of_vehicles_by_short_headers() -> None:
     for header in ("vrm", "registration", "reg_plate"):
         assert categories({header: plates()})[header] is C.DEVICE_ID
+    assert categories({"sku": plates(), "plan": plates()}) == {"sku": C.NONE, "plan": C.NONE}
     assert categories({"registration": drawn("open", "closed", "late")})["registration"] is C.NONE
 
 
@@ -196,3 +197,5 @@ def test_titles_of_works_and_of_posts() -> None:
         assert categories(columns)["title"] is C.NONE
     staff = {"name": people(), "title": drawn("Nurse", "Engineer", "Teacher"), "salary": amounts()}
     assert categories(staff)["title"] is C.OCCUPATION
+    led = {"employee": people(), "title": staff["title"], "director": people()}
+    assert categories({**led, "year": numbers(2001, 2020)})["title"] is C.OCCUPATION

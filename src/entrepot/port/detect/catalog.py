@@ -111,7 +111,7 @@ _NETWORK = (
     Detector("imei", C.DEVICE_ID, r"\d{2}[- ]?\d{6}[- ]?\d{6}[- ]?\d", devices.validate_imei, chance=0.012, weight=0),
     Detector("vin", C.DEVICE_ID, r"(?i)[A-HJ-NPR-Z0-9]{17}", devices.validate_vin, chance=0.09, weight=0.5),
     Detector("plate-cn", C.DEVICE_ID, r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·]?[A-Z0-9]{5,6}", weight=8),
-    Detector("plate-uk", C.DEVICE_ID, r"[A-Z]{2}\d{2} ?[A-Z]{3}", weight=2.5),
+    Detector("plate-uk", C.DEVICE_ID, r"[A-Z]{2}\d{2} ?[A-Z]{3}", weight=0.5),
     Detector("plate-jp", C.DEVICE_ID, r"[\p{Han}]{1,4} ?\d{2,3} ?[ぁ-ん] ?[\d・-]{2,6}", weight=8),
     Detector("uuid", C.RECORD_ID, r"\{?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\}?", weight=0),
     Detector("hex-digest", C.CREDENTIAL, r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}|[0-9A-F]{32}|[0-9A-F]{40}|[0-9A-F]{64}", weight=1),

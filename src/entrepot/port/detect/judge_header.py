@@ -322,7 +322,9 @@ def _device(p: Profile) -> tuple[float, str]:
         return -4.0, "small numbers"
     if date_share(p) > 0.5:
         return _NO, "dates"
-    if p.reading.words in (("registration",), ("reg",)) and p.share("plate-uk") < 0.8:
+    if p.share("plate-uk") >= 0.8:
+        return 2.5, "plates of vehicles"
+    if p.reading.words in (("registration",), ("reg",)):
         return -5.0, "not the plates of vehicles"
     return (1.0, "codes") if p.code_share > 0.5 else (0.0, "")
 

@@ -97,6 +97,8 @@ _WORKS = frozenset(
 )
 _MAKERS = frozenset({"director", "directors"})
 
+_STAFF = frozenset("employee employees emp staff worker hire hired department salary".split())
+
 
 def titles_of_works(cases: list[Case]) -> None:
     """A `title` beside an author, a director or an ISBN is that of a work, not of a post."""
@@ -104,7 +106,8 @@ def titles_of_works(cases: list[Case]) -> None:
     directed = any(_MAKERS & h for h in headers) and any("year" in h for h in headers)
     if not (directed or any(_WORKS & h for h in headers)):
         return
-    if any(c.confident(C.INCOME, C.DATE_OF_BIRTH, C.NATIONAL_ID) for c in cases):
+    staff = any(_STAFF & h for h in headers)
+    if staff or any(c.confident(C.INCOME, C.DATE_OF_BIRTH, C.NATIONAL_ID) for c in cases):
         return
     for case, header in zip(cases, headers, strict=True):
         if "title" in header and len(header) <= 2 and "job" not in header:

@@ -209,3 +209,15 @@ def test_every_single_byte_of_the_small_files_matters(copy: Path) -> None:
             assert not verify(copy).holds, (name, at)
         path.write_bytes(whole)
     assert verify(copy).holds
+
+
+def test_a_receipt_that_cannot_be_read_is_the_receipts_fault(copy: Path) -> None:
+    path = copy / "proof" / "receipt.cbor"
+    whole = path.read_bytes()
+    for position in (0, 5, len(whole) // 2, len(whole) - 1):
+        content = bytearray(whole)
+        content[position] ^= 1
+        path.write_bytes(bytes(content))
+        failed = verify(copy).failed
+        assert failed is not None
+        assert (failed.number, failed.name) == (8, "receipt"), position

@@ -131,6 +131,7 @@ class _Walk:
         self.keys: LogKeys
         self.checkpoint: Checkpoint
         self.receipt = self.entry = b""
+        self.reading_receipt = False
         self.logged_law: tuple[str, ...] = ()
 
     def walk(self) -> Verification:
@@ -152,6 +153,11 @@ class _Walk:
             except StorageError:
                 raise
             except Error as error:
+                if self.reading_receipt:
+                    number, name = (
+                        [step_name for step_name, _ in steps].index("receipt") + 1,
+                        "receipt",
+                    )
                 self.steps.append(StepResult(number, name, "failed", _told(error)))
                 return Verification(self.steps, None)
             self.steps.append(StepResult(number, name, "ok", detail))
@@ -248,7 +254,9 @@ class _Walk:
 
     def tiles_step(self) -> str:
         self.receipt = self.need(f"{PROOF_FOLDER}/{RECEIPT_FILE}")
+        self.reading_receipt = True  # a fault in here is the receipt's, not the tiles'
         _size, index = claimed_position(self.receipt)
+        self.reading_receipt = False
         self.entry = prove_from_tiles(
             index,
             self.checkpoint.size,

@@ -227,3 +227,10 @@ def test_quoted_fields_over_many_lines_and_blocks(tmp_path: Path) -> None:
     text = "id,note,x\n" + "".join(f'{at},"{doubled}",y\n' for at in range(60))
     _, rows, _ = reading(tmp_path, text)
     assert len(rows) == 60 and all(row[1] == cell for row in rows)
+
+
+@pytest.mark.parametrize("text", ["Name\nAnna Müller\n", "when\n10:30\n11:45\n", "Ort\nBad Ems\n"])
+def test_a_word_break_in_a_short_column_is_no_delimiter(tmp_path: Path, text: str) -> None:
+    names, rows, _ = reading(tmp_path, text)
+    assert names == [text.split("\n")[0]]
+    assert rows == [(cell,) for cell in text.split("\n")[1:-1]]

@@ -44,6 +44,8 @@ DELIMITERS = {
 }
 """Delimiters considered, and how usual each is."""
 
+_WORD_BREAKS = frozenset(" :#")
+_FEW_RECORDS = 5
 _RECORDS = 200
 _PREAMBLE_RECORDS = 50
 _CONSISTENT = 0.5
@@ -129,9 +131,19 @@ def detect_dialect(sample: str, *, complete: bool) -> Dialect:
     ]
     readings, single = _grammatical(readings, sample, complete=complete)
     best = max(readings, key=lambda reading: reading.score)
-    if (best.score <= 0 or single) and not hint:
+    if (best.score <= 0 or single or _is_chance(best)) and not hint:
         best = _read_single(sample, complete=complete)
     return _layout(best, sample, hinted=hint is not None)
+
+
+def _is_chance(reading: _Reading) -> bool:
+    """Tell whether a word break passes for a delimiter: a short file whose header has none."""
+    few = len(reading.records) <= _FEW_RECORDS
+    return (
+        few
+        and reading.delimiter in _WORD_BREAKS
+        and len(reading.records[0].fields) != reading.fields
+    )
 
 
 def _grammatical(

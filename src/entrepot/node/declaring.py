@@ -17,7 +17,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Missing
 from entrepot.law.vocabulary import FactSpec, Vocabulary
 from entrepot.law.yamlsource import read_text, read_yaml
-from entrepot.port.facts import flat, plain_value
+from entrepot.port.facts import flat
 
 QUESTIONS_MAX = 60
 
@@ -194,22 +194,3 @@ def _option(spec: FactSpec, option: str) -> str:
 
 def _answers(spec: FactSpec) -> list[str]:
     return ["true", "false"] if spec.type == "bool" else list(spec.values)
-
-
-def plain_facts(facts: FactSet) -> dict[str, object]:
-    """Return facts as a facts file would hold them, findings with their provenance."""
-    found: dict[str, object] = {}
-    for name, value in facts.values.items():
-        finding = facts.findings.get(name)
-        found[name] = (
-            plain_value(value)
-            if finding is None
-            else {
-                "value": plain_value(value),
-                "by": finding.by,
-                "reasons": finding.reasons,
-                "on": finding.on,
-                "expires": finding.expires,
-            }
-        )
-    return found

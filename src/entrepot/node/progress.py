@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
@@ -32,14 +31,6 @@ def reading_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with _bar(title, *columns) as move:
-        yield move
-
-
-@contextmanager
-def counting_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a callable (steps done, steps in all) that moves a bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with _bar(title, *columns) as move:
         yield move
 

@@ -61,11 +61,6 @@ def _max(profile: Profile) -> float:
     return float(np.max(np.abs(profile.numbers))) if len(profile.numbers) else 0.0
 
 
-def _shaped(profile: Profile, category: C) -> float:
-    names = [n for n in profile.matches if BY_NAME[n].category is category]
-    return profile.shape_share(*names) if names else 0.0
-
-
 def _email(p: Profile) -> tuple[float, str]:
     share = p.share("email", "email-with-name", "email-masked")
     if share >= 0.02:

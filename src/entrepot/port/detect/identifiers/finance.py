@@ -96,14 +96,6 @@ def validate_card(values: Values) -> Mask:
     return mask
 
 
-def validate_luhn(values: Values) -> Mask:
-    """Return which are 12-19 digits passing Luhn, whatever the range (invented test cards)."""
-    text = compact(as_series(values))
-    digits, good = right_aligned(text, 19)
-    mask: Mask = good & (text.str.len_bytes() >= 12).to_numpy() & checksums.luhn(digits)
-    return mask
-
-
 def validate_aba_routing(values: Values) -> Mask:
     """Return which are US routing numbers (9 digits, Federal Reserve prefix, 3-7-1 check)."""
     digits, good = digit_matrix(compact(as_series(values)), 9)

@@ -97,7 +97,11 @@ class Assessor:
             if option.track is None:
                 self.not_engaged[bound.regime.id] = option.reason
                 if option.role == "export":
-                    early.append(_empty_side(bound.regime, option.reason))
+                    early.append(
+                        _empty_side(
+                            bound.regime.id, bound.regime.text.block.jurisdiction, option.reason
+                        )
+                    )
                 continue
             exported |= option.role == "export"
             imported |= option.role == "import"
@@ -328,10 +332,10 @@ class Assessor:
         return found
 
 
-def _empty_side(regime: Regime, reason: str) -> Side:
+def _empty_side(regime: str, jurisdiction: str, reason: str) -> Side:
     return Side(
-        regime=regime.id,
-        jurisdiction=regime.text.block.jurisdiction,
+        regime=regime,
+        jurisdiction=jurisdiction,
         role="export",
         outcome="NEEDS_HUMAN",
         could_be=[],
@@ -346,17 +350,5 @@ def _empty_side(regime: Regime, reason: str) -> Side:
 
 
 def _unwritten(code: str, name: str) -> Side:
-    return Side(
-        regime=f"{UNWRITTEN}-{code.lower()}",
-        jurisdiction=code,
-        role="export",
-        outcome="NEEDS_HUMAN",
-        could_be=[],
-        strictest="NEEDS_HUMAN",
-        rules=[],
-        undecided=[],
-        duties=[],
-        missing=[],
-        default=True,
-        reason=f"No rulebook of {name} ({code}) is loaded; a person must decide under its law.",
-    )
+    reason = f"No rulebook of {name} ({code}) is loaded; a person must decide under its law."
+    return _empty_side(f"{UNWRITTEN}-{code.lower()}", code, reason)

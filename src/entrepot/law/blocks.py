@@ -12,26 +12,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from entrepot.law.outcomes import Klass, Layer, Mark, Role
+
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._()/-]{0,79}\Z")]
 Dotted = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*\Z", max_length=80)]
 Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}\Z")]
 Said = Annotated[str, Meta(min_length=1, max_length=4_000)]
-Mark = Literal["R", "r", "m", "?"]
-Layer = Literal["rights", "trade", "sovereignty"]
-Role = Literal["export", "import", "origin", "party"]
-Klass = Literal[
-    "scope",
-    "bar",
-    "special",
-    "data_class",
-    "exemption",
-    "zone",
-    "exporter",
-    "band",
-    "safeguard",
-    "derogation",
-    "fallback",
-]
 Authority = Literal[
     "constitution",
     "statute",

@@ -7,8 +7,26 @@ records carry the names.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 from entrepot.kernel.errors import InvalidInput
+
+Mark = Literal["R", "r", "m", "?"]
+Layer = Literal["rights", "trade", "sovereignty"]
+Role = Literal["export", "import", "origin", "party"]
+Klass = Literal[
+    "scope",
+    "bar",
+    "special",
+    "data_class",
+    "exemption",
+    "zone",
+    "exporter",
+    "band",
+    "safeguard",
+    "derogation",
+    "fallback",
+]
 
 OUTCOMES: tuple[str, ...] = (
     "NOT_A_TRANSFER",
@@ -39,28 +57,16 @@ OUTCOMES: tuple[str, ...] = (
 )
 """Every outcome, mildest first."""
 
-CLASSES: tuple[str, ...] = (
-    "scope",
-    "bar",
-    "special",
-    "data_class",
-    "exemption",
-    "zone",
-    "exporter",
-    "band",
-    "safeguard",
-    "derogation",
-    "fallback",
-)
+CLASSES: tuple[str, ...] = get_args(Klass)
 """Precedence classes; the first in which a rule definitely applies decides."""
 
-LAYERS: tuple[str, ...] = ("rights", "trade", "sovereignty")
+LAYERS: tuple[str, ...] = get_args(Layer)
 """Whom a rule protects; the shipped order of preference."""
 
-ROLES: tuple[str, ...] = ("export", "import", "origin", "party")
+ROLES: tuple[str, ...] = get_args(Role)
 """How a regime can speak to a flow."""
 
-EVIDENCE: tuple[str, ...] = ("R", "r", "m", "?")
+EVIDENCE: tuple[str, ...] = get_args(Mark)
 """Marks of evidence: official text read, secondary source, from memory, doubtful."""
 
 UNDECIDED: frozenset[str] = frozenset({"NEEDS_FACT", "NEEDS_HUMAN", "CONFLICT"})

@@ -14,8 +14,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Flow
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
-from entrepot.port.facts import country_names, sensitivities
-from entrepot.port.inspect import inspect_dataset
+from entrepot.port.inspect import inspect_under
 from entrepot.port.model import Inspection
 from entrepot.port.plan.states import Shipment, shipment
 
@@ -91,11 +90,8 @@ def asked(options: Mapping[str, Any]) -> Asked:
 def inspected(path: Path, library: Library, flow: Flow) -> Inspection:
     """Inspect a file under the lists of the flow's day, with a bar where somebody watches."""
     with reading_bar(f"inspecting {path.name}") as progress:
-        return inspect_dataset(
-            path,
-            sensitivities=sensitivities(library, flow.as_of, flow.known_at),
-            country_names=country_names(library),
-            progress=progress,
+        return inspect_under(
+            library, path, as_of=flow.as_of, known_at=flow.known_at, progress=progress
         )
 
 

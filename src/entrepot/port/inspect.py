@@ -22,6 +22,7 @@ from entrepot import __version__
 from entrepot.law import Library
 from entrepot.port.detect import ColumnScanner, detectors, skipped
 from entrepot.port.detect.sketch import DistinctCounter, distinct_of
+from entrepot.port.facts import country_names as names_of
 from entrepot.port.facts import sensitivities as lists_of
 from entrepot.port.model import (
     Category,
@@ -62,17 +63,18 @@ Sensitivities = Mapping[str, Mapping[str, str]]
 
 
 def inspect_under(
-    library: Library, path: Path, *, as_of: date, progress: Progress | None = None
+    library: Library,
+    path: Path,
+    *,
+    as_of: date,
+    known_at: date | None = None,
+    progress: Progress | None = None,
 ) -> Inspection:
     """Inspect the file at `path` with every loaded regime's list of sensitive data on a day."""
     return inspect_dataset(
         path,
-        sensitivities=lists_of(library, as_of, as_of),
-        country_names={
-            name.lower(): code
-            for code, names in library.jurisdictions.names.items()
-            for name in names
-        },
+        sensitivities=lists_of(library, as_of, known_at or as_of),
+        country_names=names_of(library),
         progress=progress,
     )
 
@@ -351,13 +353,3 @@ def _summed_residence(tables: list[TableReport], total: int) -> list[Residence]:
 def _all_residences(tables: list[TableReport]) -> Iterator[Residence]:
     for table in tables:
         yield from table.residence
-
-
-def sensitive_categories(inspection: Inspection, regime: str) -> dict[str, list[Category]]:
-    """Return, for one regime, its classes found in the table and the categories that led there."""
-    found: dict[str, list[Category]] = {}
-    for column in inspection.columns:
-        klass = column.sensitivity.get(regime)
-        if klass and column.category not in found.setdefault(klass, []):
-            found[klass].append(column.category)
-    return found

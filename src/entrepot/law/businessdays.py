@@ -19,8 +19,10 @@ _SATURDAY = 5
 
 @lru_cache(maxsize=64)
 def _calendar(jurisdiction: str) -> holidays.HolidayBase | None:
+    country, _, part = jurisdiction.partition("-")
     try:
-        return holidays.country_holidays(jurisdiction)
+        known = holidays.country_holidays(country)
+        return holidays.country_holidays(country, subdiv=part) if part in known.subdivisions else known
     except NotImplementedError:
         return None
 

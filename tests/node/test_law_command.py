@@ -118,3 +118,58 @@ def test_check_ends_with_the_count_and_its_exit_code(
     assert code == 1 and (report["passed"], report["failed"]) == (1, 1)
     assert "zz/torn.md" in report["faults"]
     assert run(capsys, "check", "--cases", str(tmp_path / "none"), "--laws", str(TOY))[0] == 6
+
+
+TREATY = """---
+id: a-pact
+regime: none
+jurisdiction: US
+title: A Pact
+issuer: Two states
+authority: treaty
+source: invented for tests
+from: 2021-01-01
+verified_on: 2026-11-22
+evidence: m
+---
+```commitment
+id: PACT-1
+article: art 1
+between: flow.from == US and flow.to == CN
+says: Each party shall allow toys to pass.
+exception: Toys that bite.
+```
+"""
+
+
+def test_a_commitment_is_listed_shown_and_decides_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "laws"
+    shutil.copytree(TOY, root)
+    (root / "zz" / "pact.md").write_text(TREATY)
+    laws = ("--laws", str(root))
+    _, out, _ = run(capsys, "list", *laws)
+    assert "treaties that decide nothing" in out and "1 promises" in out
+    _, out, _ = run(capsys, "list", *laws, "--json")
+    listed = {book["id"]: book["commitments"] for book in json.loads(out)["rulebooks"]}
+    assert listed == {"a-pact": ["PACT-1"], "toy-act": []}
+    _, out, _ = run(capsys, "show", "PACT-1", *laws)
+    assert "except    Toys that bite." in out and "decides nothing" in out
+    _, out, _ = run(capsys, "show", "PACT-1", *laws, "--json")
+    assert json.loads(out)["block"]["between"] == "flow.from == US and flow.to == CN"
+
+
+def test_assess_prints_commitments_apart(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "laws"
+    shutil.copytree(TOY, root)
+    (root / "zz" / "pact.md").write_text(TREATY)
+    order = ["assess", "--from", "US", "--to", "CN", "--as-of", "2024-01-01", "--no-ask"]
+    main_arguments = [*order, "--laws", str(root)]
+    with pytest.raises(SystemExit):
+        main(main_arguments)
+    out = capsys.readouterr().out
+    assert "What the states promised each other" in out and "decides nothing" in out
+    assert "except: Toys that bite." in out

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.law import ir
 from entrepot.law.bind import Option
+from entrepot.law.commitments import commitments_between
 from entrepot.law.compiled import Regime
 from entrepot.law.explain import possible_answers, rank_missing
 from entrepot.law.factset import FactSet
@@ -14,6 +15,7 @@ from entrepot.law.kleene import Facts, compile_test, unknown_facts
 from entrepot.law.model import (
     Assessment,
     Change,
+    CommitmentInForce,
     DutyDue,
     HumanFinding,
     Missing,
@@ -60,6 +62,7 @@ class Assessor:
         self.look_at_regimes()
         outcome = strictest(side.outcome for side in self.sides)
         duties = [duty for side in self.sides for duty in side.duties]
+        commitments = self.commitments()
         return Assessment(
             flow=self.flow,
             outcome=outcome,
@@ -78,6 +81,7 @@ class Assessor:
                 *(self.library.reference(book) for book in sorted(self.books)),
                 self.library.words,
             ],
+            commitments=commitments,
         )
 
     # -- sides -----------------------------------------------------------------------------------
@@ -196,6 +200,24 @@ class Assessor:
             if holds and not names.isdisjoint(note.block.reads):
                 self.books[note.citation.rulebook] = None
                 found.append(f"{note.id}: {note.block.says}")
+        return found
+
+    def commitments(self) -> list[CommitmentInForce]:
+        """Return what the two states promised each other, with the treaties as law shown."""
+        found = []
+        for promise in commitments_between(self.library, self.flow):
+            text = promise.text
+            self.books[text.citation.rulebook] = None
+            found.append(
+                CommitmentInForce(
+                    text.id,
+                    self.library.reference(text.citation.rulebook).title,
+                    text.block.says,
+                    text.block.exception,
+                    text.citation,
+                    self.interpretations({text.id}),
+                )
+            )
         return found
 
     def note_findings(self, rule: BoundRule, unknown: tuple[str, ...]) -> None:

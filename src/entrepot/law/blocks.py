@@ -212,3 +212,13 @@ class InterpretationBlock(Dated, frozen=True, kw_only=True):
     says: Said
     article: str = ""
     title: str = ""
+
+
+class CommitmentBlock(Dated, frozen=True, kw_only=True):
+    """A `commitment` block: what states promised each other; it decides nothing."""
+
+    id: Id
+    article: Said
+    between: str | bool
+    says: Said
+    exception: str = ""

@@ -51,6 +51,8 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     could_be: list[str] = []
     regimes: dict[str, RegimeExpectation] = {}
     not_engaged: list[str] = []
+    commitments: list[str] = []
+    not_commitments: list[str] = []
     error: str = ""
 
 
@@ -217,6 +219,7 @@ def compare(expect: Expectation, found: Assessment) -> list[str]:
     human = {finding.fact for finding in found.human}
     could_be = {outcome for side in found.sides for outcome in side.could_be}
     idle = set(found.not_engaged)
+    promised = {promise.id for promise in found.commitments}
     for what, wanted, got in (
         ("rules", expect.rules, rules),
         ("duties", expect.duties, duties),
@@ -224,12 +227,14 @@ def compare(expect: Expectation, found: Assessment) -> list[str]:
         ("human", expect.human, human),
         ("could_be", expect.could_be, could_be),
         ("not_engaged", expect.not_engaged, idle),
+        ("commitments", expect.commitments, promised),
     ):
         if lacking := [name for name in wanted if name not in got]:
             problems.append(f"{what}: expected {', '.join(lacking)}, got {_list(got)}")
     for what, unwanted, got in (
         ("not_rules", expect.not_rules, rules),
         ("not_duties", expect.not_duties, duties),
+        ("not_commitments", expect.not_commitments, promised),
     ):
         if present := [name for name in unwanted if name in got]:
             problems.append(f"{what}: {', '.join(present)} must not be among {_list(got)}")

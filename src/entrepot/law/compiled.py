@@ -9,6 +9,7 @@ from entrepot.law import ir
 from entrepot.law.due import Due
 from entrepot.law.model import Citation
 from entrepot.law.rulebook import (
+    CommitmentText,
     EntryText,
     InterpretationText,
     Interval,
@@ -95,6 +96,14 @@ class Contradiction:
     says: str
 
 
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What states promised each other; `between` reads only where the flow goes from and to."""
+
+    text: CommitmentText
+    between: ir.Node
+
+
 @dataclass(slots=True)
 class Content:
     """Everything that rulebooks say, indexed by id."""
@@ -108,4 +117,5 @@ class Content:
         default_factory=dict
     )
     interpretations: dict[str, InterpretationText] = field(default_factory=dict)
+    commitments: dict[str, Commitment] = field(default_factory=dict)
     books: dict[str, Rulebook] = field(default_factory=dict)

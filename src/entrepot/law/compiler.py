@@ -16,13 +16,26 @@ from itertools import pairwise
 from entrepot.kernel.errors import InvalidInput, InvalidLaw
 from entrepot.law import ir
 from entrepot.law.blocks import DutyBlock, RuleDutyBlock
-from entrepot.law.compiled import Content, Duty, Entry, Regime, Rule, ScopeList
+from entrepot.law.compiled import Commitment, Content, Duty, Entry, Regime, Rule, ScopeList
 from entrepot.law.due import parse_due
 from entrepot.law.model import Citation
 from entrepot.law.outcomes import ROLES
 from entrepot.law.parser import Scope, parse_condition
-from entrepot.law.rulebook import Dated, DutyText, Interval, Rulebook, RuleText, ValuesText
+from entrepot.law.rulebook import (
+    CommitmentText,
+    Dated,
+    DutyText,
+    Interval,
+    Rulebook,
+    RuleText,
+    ValuesText,
+)
 from entrepot.law.vocabulary import Vocabulary
+
+NO_REGIME = "none"
+"""The regime of a treaty that only states promises: it takes part in no decision."""
+ENDS = frozenset({"flow.from", "flow.to"})
+"""The facts that say between whom a commitment holds."""
 
 
 def compile_books(
@@ -137,6 +150,7 @@ class _Compiler:
     # -- step 3: rules and duties ----------------------------------------------------------------
 
     def decisions(self, book: Rulebook) -> None:
+        self.promises(book)
         if (book.rules or book.duties) and book.front.regime not in self.content.regimes:
             close = get_close_matches(book.front.regime, self.content.regimes, n=1)
             raise InvalidLaw(
@@ -227,6 +241,49 @@ class _Compiler:
                         remedy="add a dated value or shorten the rule's interval",
                     )
 
+    def promises(self, book: Rulebook) -> None:
+        """Take the commitments of a treaty, and see that `regime: none` decides nothing."""
+        deciding = [*book.regimes, *book.rules, *book.duties, *book.values, *book.lists]
+        if book.front.regime == NO_REGIME:
+            if book.front.authority != "treaty":
+                raise InvalidLaw(
+                    "only a book of `authority: treaty` may have `regime: none`",
+                    where=f"{book.file}:1",
+                    value=book.front.authority,
+                    remedy="name the regime that decides by this rulebook",
+                )
+            if deciding:
+                raise InvalidLaw(
+                    "`regime: none` allows only commitments and interpretations",
+                    where=deciding[0].where,
+                    value=deciding[0].id,
+                    remedy="name a regime in the front matter, or move the block",
+                )
+        if book.commitments and book.front.authority != "treaty":
+            raise InvalidLaw(
+                "a commitment stands only in a book of `authority: treaty`",
+                where=book.commitments[0].where,
+                value=book.front.authority,
+            )
+        for text in book.commitments:
+            self.content.commitments[text.id] = Commitment(text, self.between(text))
+
+    def between(self, text: CommitmentText) -> ir.Node:
+        """Return the condition of a commitment; it reads nothing but the two ends of the flow."""
+        where = text.at("between")
+        node = self.condition(text.block.between, where)
+        for part in ir.walk(node):
+            if isinstance(part, (ir.ValueRef, ir.Listed)) or (
+                isinstance(part, ir.Fact) and part.name not in ENDS
+            ):
+                raise InvalidLaw(
+                    "`between` reads only flow.from and flow.to",
+                    where=where,
+                    value=part.name if isinstance(part, ir.Fact) else part.id,
+                    remedy="say the rest in `says` or `exception`",
+                )
+        return node
+
     # -- step 4: references between blocks -------------------------------------------------------
 
     def references(self, book: Rulebook) -> None:
@@ -235,7 +292,14 @@ class _Compiler:
                 self.defeated(name, rule, book.front.regime)
         for note in book.interpretations:
             for name in note.block.reads:
-                known = name in self.content.rules or name in self.content.duties
+                known = any(
+                    name in kind
+                    for kind in (
+                        self.content.rules,
+                        self.content.duties,
+                        self.content.commitments,
+                    )
+                )
                 entries = (
                     entry.text.id for part in self.content.lists.values() for entry in part.entries
                 )

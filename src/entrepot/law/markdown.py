@@ -11,7 +11,15 @@ from difflib import get_close_matches
 
 from entrepot.kernel.errors import InvalidLaw
 
-BLOCK_KINDS: tuple[str, ...] = ("regime", "rule", "duty", "values", "list", "interpretation")
+BLOCK_KINDS: tuple[str, ...] = (
+    "regime",
+    "rule",
+    "duty",
+    "values",
+    "list",
+    "interpretation",
+    "commitment",
+)
 PLAIN_KINDS: frozenset[str] = frozenset({"", "text", "yaml", "json", "console", "csv"})
 """Fences that are illustrations for the reader; anything else is a misspelt block."""
 BLOCKS_MAX = 2_000

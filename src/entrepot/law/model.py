@@ -134,6 +134,18 @@ class RulebookRef(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class CommitmentInForce(msgspec.Struct, frozen=True):
+    """What the states at both ends promised each other; it binds them and decides nothing."""
+
+    id: str
+    treaty: str
+    """Title of the instrument."""
+    says: str
+    exception: str
+    citation: Citation
+    interpretations: list[str] = []
+
+
 class Assessment(msgspec.Struct, frozen=True):
     """The answer to "may this leave?", with reasons, duties and what is still open."""
 
@@ -155,3 +167,5 @@ class Assessment(msgspec.Struct, frozen=True):
     derived: dict[str, str]
     """Facts not given but derived, and from what."""
     law: list[RulebookRef]
+    commitments: list[CommitmentInForce] = []
+    """What states promised each other about such flows: shown, never deciding."""

@@ -131,6 +131,13 @@ class InterpretationText(Dated):
     block: blocks.InterpretationBlock
 
 
+@dataclass(frozen=True, slots=True)
+class CommitmentText(Dated):
+    """A commitment block."""
+
+    block: blocks.CommitmentBlock
+
+
 @dataclass(slots=True)
 class Rulebook:
     """One legal instrument."""
@@ -145,6 +152,7 @@ class Rulebook:
     values: list[ValuesText] = field(default_factory=list)
     lists: list[ListText] = field(default_factory=list)
     interpretations: list[InterpretationText] = field(default_factory=list)
+    commitments: list[CommitmentText] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -160,6 +168,7 @@ class Rulebook:
             *self.values,
             *self.lists,
             *self.interpretations,
+            *self.commitments,
         ]
 
 
@@ -209,6 +218,13 @@ class _Reader:
                 )
             case "list":
                 self.list(source, block)
+            case "commitment":
+                promise = shape(source, blocks.CommitmentBlock)
+                self.book.commitments.append(
+                    CommitmentText(
+                        *self.dated(promise, promise.id, promise.article, source, block), promise
+                    )
+                )
             case _:
                 note = shape(source, blocks.InterpretationBlock)
                 self.book.interpretations.append(

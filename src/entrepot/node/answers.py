@@ -32,7 +32,7 @@ def rendered(assessment: Assessment, library: Library, asked: list[Missing]) -> 
     # Where the answer waits for facts, the questions come before the rules that are not settled.
     undecided = assessment.status == "undecided"
     order = [*wanted, *sides, duties] if undecided else [*sides, duties, *wanted]
-    blocks = [*order, _changes(assessment), _unseen(assessment)]
+    blocks = [*order, _changes(assessment), _promised(assessment), _unseen(assessment)]
     return Group(headline(assessment, library), *[block for block in blocks if block is not None])
 
 
@@ -139,6 +139,22 @@ def _changes(assessment: Assessment) -> RenderableType | None:
     if more > 0:
         text.append(f"  and {more} more (--json shows all)\n", style="not bold dim")
     return Indented(text)
+
+
+def _promised(assessment: Assessment) -> RenderableType | None:
+    if not assessment.commitments:
+        return None
+    text = Text("\nWhat the states promised each other", style="bold")
+    text.append("  binds them, decides nothing here, clears nothing\n", style="not bold dim")
+    for promise in assessment.commitments:
+        text.append(f"  {promise.id}  ", style="not bold cyan")
+        text.append(f"{promise.says}\n", style="not bold")
+        if promise.exception:
+            text.append(f"      except: {promise.exception}\n", style="not bold dim")
+        text.append(f"      {promise.treaty}, {cited(promise.citation)}\n", style="not bold dim")
+        for note in promise.interpretations:
+            text.append(f"      read as {note}\n", style="not bold dim italic")
+    return Indented(text, hang=4)
 
 
 def _unseen(assessment: Assessment) -> RenderableType | None:

@@ -15,9 +15,11 @@ from rich.text import Text
 
 from entrepot.kernel.errors import Error, InvalidLaw
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
+from entrepot.law.compiler import NO_REGIME
 from entrepot.law.coverage import Coverage, measure_coverage
 from entrepot.law.library import Library, read_library
 from entrepot.law.rulebook import (
+    CommitmentText,
     Dated,
     DutyText,
     EntryText,
@@ -84,7 +86,8 @@ def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None
         return
     console = Screen(highlight=False)
     for regime in dict.fromkeys(book.front.regime for book in books):
-        console.print(Text(regime, style="bold"))
+        title = "treaties that decide nothing" if regime == NO_REGIME else regime
+        console.print(Text(title, style="bold"))
         for book in books:
             if book.front.regime == regime:
                 console.print(_line(book, wide=console.width >= _WIDE))
@@ -102,7 +105,10 @@ def _line(book: Rulebook, *, wide: bool) -> Indented:
     """Return a rulebook on one line, or on two where the title does not fit beside the rest."""
     front = book.front
     days = f"{front.start or 'never'} – {front.until or ''}"
-    text = Text(f"  {book.id:<28}{days:<24}{len(book.rules):>3} rules  {front.evidence}")
+    size = f"{len(book.rules):>3} rules  "
+    if book.commitments and not book.rules:
+        size = f"{len(book.commitments):>3} promises  "
+    text = Text(f"  {book.id:<28}{days:<24}{size}{front.evidence}")
     text.append("  " if wide else "\n      ")
     text.append(front.title, style="dim")
     return Indented(text, hang=66 if wide else 0)
@@ -134,6 +140,7 @@ def _summary(book: Rulebook) -> dict[str, object]:
         "duties": [duty.id for duty in book.duties],
         "values": [value.id for value in book.values],
         "lists": [listed.id for listed in book.lists],
+        "commitments": [promise.id for promise in book.commitments],
     }
 
 
@@ -145,7 +152,7 @@ def _summary(book: Rulebook) -> dict[str, object]:
 @laws_option
 @_json
 def show(name: str, laws: Path | None, as_json: bool) -> None:
-    """Show a rulebook, regime, rule, duty, value, list, list entry, fact or profile."""
+    """Show a rulebook, regime, rule, duty, value, list, entry, commitment, fact or profile."""
     library, faults = read_library(laws)
     if name in library.vocabulary:
         spec = library.vocabulary[name]
@@ -278,6 +285,12 @@ def _lines(part: Dated) -> list[str]:
             return [f"{part.block.category} is {part.block.group}", part.block.says]
         case InterpretationText():
             return [part.block.says, f"reads     {', '.join(part.block.reads)}"]
+        case CommitmentText():
+            promise = part.block
+            lines = [promise.says, f"between   {_condition(promise.between)}"]
+            if promise.exception:
+                lines.append(f"except    {promise.exception}")
+            return [*lines, "effect    binds states; decides nothing and clears nothing"]
         case RegimeText():
             default = part.block.default
             engages = [f"{role:<10}{_condition(when)}" for role, when in part.block.engages.items()]

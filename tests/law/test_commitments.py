@@ -133,7 +133,7 @@ def test_it_decides_nothing_and_keeps_its_exception_and_readings(
         ),
         (TREATY.replace("treaty", "statute") + PROMISE, 1, "only a book of `authority: treaty`"),
         (FRONT.format(id="b-law") + PROMISE, 17, "a commitment stands only in a book"),
-        (TREATY + PROMISE + READING.replace("P-14.11", "P-14"), 25, "reads a rule that does not"),
+        (TREATY + PROMISE + READING.replace("P-14.11", "P-14"), 26, "reads a rule that does not"),
     ],
 )
 def test_a_fault_of_a_commitment_names_file_and_line(

@@ -17,7 +17,7 @@ from entrepot.law.outcomes import Klass, Layer, Mark, Role
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._()/-]{0,79}\Z")]
 Dotted = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*\Z", max_length=80)]
 Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}\Z")]
-Said = Annotated[str, Meta(min_length=1, max_length=4_000)]
+Said = Annotated[str, Meta(min_length=1, max_length=4_000, pattern=r"\S")]
 Authority = Literal[
     "constitution",
     "statute",

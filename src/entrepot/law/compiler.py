@@ -9,15 +9,15 @@ still name everything.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from difflib import get_close_matches
-from itertools import pairwise
 
 from entrepot.kernel.errors import InvalidInput, InvalidLaw
 from entrepot.law import ir
 from entrepot.law.blocks import DutyBlock, RuleDutyBlock
 from entrepot.law.compiled import Commitment, Content, Duty, Entry, Regime, Rule, ScopeList
+from entrepot.law.defeats import circle_of
 from entrepot.law.due import parse_due
+from entrepot.law.intervals import check_rows, common_day, first_gap
 from entrepot.law.model import Citation
 from entrepot.law.outcomes import ROLES
 from entrepot.law.parser import Scope, parse_condition
@@ -28,7 +28,6 @@ from entrepot.law.rulebook import (
     Interval,
     Rulebook,
     RuleText,
-    ValuesText,
 )
 from entrepot.law.vocabulary import Vocabulary
 
@@ -58,7 +57,7 @@ class _Compiler:
         self.books = books
         self.vocabulary = vocabulary
         self.content = Content()
-        self.seen: dict[str, str] = {}
+        self.seen: dict[str, tuple[str, Interval]] = {}
         self.scope = Scope(
             vocabulary,
             {value.id: value.block.unit for book in books for value in book.values},
@@ -84,21 +83,29 @@ class _Compiler:
     # -- step 1: ids are unique ------------------------------------------------------------------
 
     def claim(self, book: Rulebook) -> None:
-        self.unique(f"rulebook {book.id}", f"{book.file}:1", book.id)
+        front = book.front
+        whole = Interval(front.start, front.until, front.known_from or front.verified_on)
+        self.unique(f"rulebook {book.id}", f"{book.file}:1", whole)
         self.content.books[book.id] = book
-        self.jurisdiction(book.front.jurisdiction, f"{book.file}:1")
+        self.jurisdiction(front.jurisdiction, f"{book.file}:1")
         for part in book.parts():
-            self.unique(part.id, part.where, part.id)
+            self.unique(part.id, part.where, part.interval)
         for listed in book.lists:
             for entry in listed.entries:
-                self.unique(entry.id, entry.where, entry.id)
+                self.unique(entry.id, entry.where, entry.interval)
 
-    def unique(self, key: str, where: str, shown: str) -> None:
+    def unique(self, key: str, where: str, interval: Interval) -> None:
         if key in self.seen:
+            first, held = self.seen[key]
+            both = common_day(held, interval)
+            overlap = f"; both hold on {both}" if both else ""
             raise InvalidLaw(
-                f"duplicate id, first used at {self.seen[key]}", where=where, value=shown
+                f"duplicate id, first used at {first}{overlap}",
+                where=where,
+                value=key.removeprefix("rulebook "),
+                remedy="an id is never reused: end the earlier by `until`, name the later anew",
             )
-        self.seen[key] = where
+        self.seen[key] = (where, interval)
 
     def jurisdiction(self, code: str, where: str) -> None:
         if code not in self.vocabulary.jurisdictions.names:
@@ -108,7 +115,7 @@ class _Compiler:
 
     def shared(self, book: Rulebook) -> None:
         for value in book.values:
-            _check_rows(value)
+            check_rows(value)
             self.content.values[value.id] = value
         for regime in book.regimes:
             block = regime.block
@@ -159,6 +166,9 @@ class _Compiler:
                 value=book.front.regime,
                 remedy=f"did you mean {close[0]}?" if close else "add a `regime` block",
             )
+        spoken: list[RuleText | DutyText] = [*book.rules, *book.duties]
+        for part in spoken:
+            self.placed(part, self.content.regimes[book.front.regime])
         for text in book.rules:
             rule = self.rule(text)
             self.content.rules[rule.id] = rule
@@ -170,21 +180,32 @@ class _Compiler:
         for note in book.interpretations:
             self.content.interpretations[note.id] = note
 
+    def placed(self, text: RuleText | DutyText, regime: Regime) -> None:
+        """Check that a rule or duty stands only in roles in which its regime speaks."""
+        roles = [role for role, _ in regime.engages]
+        for role in text.block.roles:
+            if role not in roles:
+                raise InvalidLaw(
+                    f"outside the roles of regime {regime.id}: {text.id} could never apply",
+                    where=text.at("roles"),
+                    value=role,
+                    remedy=f"`roles` out of {', '.join(roles) or 'none'}, or let it engage there",
+                )
+
     def rule(self, text: RuleText) -> Rule:
         block = text.block
-        condition = self.guarded(block.when, block.unless, text, "when", "unless")
+        condition = ir.conjunction(
+            self.condition(block.when, text.at("when")),
+            ir.negation(self.condition(block.unless, text.at("unless"))),
+        )
         self.covered(condition, text)
-        duties = tuple(self.route_duty(duty, text) for duty in block.duties)
+        duties = tuple(
+            self.route_duty(duty, text, f"duties.{number}")
+            for number, duty in enumerate(block.duties)
+        )
         return Rule(text.id, text, condition, duties, frozenset(block.roles))
 
-    def guarded(self, when: str | bool, unless: str | bool, at: Dated, *keys: str) -> ir.Node:
-        """Return `when` and not `unless`; `keys` say where the two stand in the block."""
-        return ir.conjunction(
-            self.condition(when, at.at(keys[0])),
-            ir.negation(self.condition(unless, at.at(keys[-1]))),
-        )
-
-    def route_duty(self, block: RuleDutyBlock, rule: RuleText) -> Duty:
+    def route_duty(self, block: RuleDutyBlock, rule: RuleText, path: str) -> Duty:
         cited = rule.citation
         citation = Citation(
             cited.rulebook,
@@ -194,20 +215,42 @@ class _Compiler:
             cited.verified_on,
         )
         return self.made_duty(
-            f"{rule.id}/{block.code}", block, rule, citation, block.layer or rule.block.layer
+            f"{rule.id}/{block.code}",
+            block,
+            rule,
+            citation,
+            layer=block.layer or rule.block.layer,
+            path=path,
         )
 
     def duty(self, text: DutyText) -> Duty:
-        return self.made_duty(text.id, text.block, text, text.citation, text.block.layer)
+        return self.made_duty(
+            text.id, text.block, text, text.citation, layer=text.block.layer, path=""
+        )
 
     def made_duty(
-        self, name: str, block: RuleDutyBlock | DutyBlock, at: Dated, citation: Citation, layer: str
+        self,
+        name: str,
+        block: RuleDutyBlock | DutyBlock,
+        at: Dated,
+        citation: Citation,
+        *,
+        layer: str,
+        path: str,
     ) -> Duty:
+        """Return a duty; `path` says where its block stands in that of `at`, empty for `at`
+        itself."""
         own = isinstance(block, DutyBlock)
-        keys = ("when", "unless", "done", "fails_if", "due") if own else ("duties",) * 5
-        when = self.guarded(block.when, block.unless, at, keys[0], keys[1])
-        done = self.condition(block.done, at.at(keys[2]))
-        fails = self.condition(block.fails_if, at.at(keys[3]))
+
+        def line(key: str) -> str:
+            return at.at(f"{path}.{key}", path, "duties") if path else at.at(key)
+
+        when = ir.conjunction(
+            self.condition(block.when, line("when")),
+            ir.negation(self.condition(block.unless, line("unless"))),
+        )
+        done = self.condition(block.done, line("done"))
+        fails = self.condition(block.fails_if, line("fails_if"))
         for node in (when, done, fails):
             self.covered(node, at)
         return Duty(
@@ -215,7 +258,7 @@ class _Compiler:
             code=block.code,
             says=block.says,
             citation=citation,
-            due=parse_due(block.due, self.vocabulary, at.at(keys[4])),
+            due=parse_due(block.due, self.vocabulary, line("due")),
             layer=layer,
             human=block.human,
             when=when,
@@ -233,7 +276,7 @@ class _Compiler:
             return
         for part in ir.walk(node):
             if isinstance(part, ir.ValueRef):
-                gap = _gap(self.content.values[part.id], at.interval)
+                gap = first_gap(self.content.values[part.id], at.interval)
                 if gap is not None:
                     raise InvalidLaw(
                         f"value `{part.id}` does not cover {at.id}: no value on {gap}",
@@ -305,7 +348,7 @@ class _Compiler:
                 )
                 if not known and name not in entries and name not in self.content.lists:
                     raise InvalidLaw(
-                        "reads a rule that does not exist", where=note.where, value=name
+                        "reads a rule that does not exist", where=note.at("reads"), value=name
                     )
         for listed in book.lists:
             for entry in self.content.lists[listed.id].entries if listed.kind == "scope" else ():
@@ -321,64 +364,20 @@ class _Compiler:
             close = get_close_matches(name, self.content.rules, n=1)
             raise InvalidLaw(
                 "defeats a rule that does not exist",
-                where=rule.where,
+                where=rule.at("defeats"),
                 value=name,
                 remedy=f"did you mean {close[0]}?" if close else "",
             )
         if all(other.id != name for other in self.content.regimes[regime].rules):
-            raise InvalidLaw("defeats a rule of another regime", where=rule.where, value=name)
+            raise InvalidLaw(
+                "defeats a rule of another regime", where=rule.at("defeats"), value=name
+            )
 
     # -- step 5: no rule defeats itself through others -------------------------------------------
 
     def cycles(self) -> dict[str, InvalidLaw]:
-        done: set[str] = set()
-        for start in self.content.rules:
-            trail: list[str] = []
-            pending: list[tuple[str, int]] = [(start, 0)]
-            while pending:
-                name, depth = pending.pop()
-                del trail[depth:]
-                if name in trail:
-                    rule = self.content.rules[name].text
-                    ring = " → ".join([*trail[trail.index(name) :], name])
-                    return {
-                        rule.where.rpartition(":")[0]: InvalidLaw(
-                            "circular defeats", where=rule.where, value=ring
-                        )
-                    }
-                if name in done:
-                    continue
-                trail.append(name)
-                defeats = self.content.rules[name].text.block.defeats
-                pending.extend((other, depth + 1) for other in defeats)
-                if not defeats:
-                    done.add(name)
-        return {}
-
-
-def _check_rows(text: ValuesText) -> None:
-    rows = text.block.values
-    for before, after in pairwise(rows):
-        if after.start <= before.start:
-            raise InvalidLaw("values are not in order of `from`", where=text.where, value=text.id)
-        if before.until is not None and before.until > after.start:
-            raise InvalidLaw("values overlap", where=text.where, value=f"{text.id} {after.start}")
-
-
-def _gap(text: ValuesText, interval: Interval) -> date | None:
-    """Return the first day of `interval` on which the number has no value, or None."""
-    here: date | None = interval.start
-    rows = text.block.values
-    for number, row in enumerate(rows):
-        end = row.until or (rows[number + 1].start if number + 1 < len(rows) else None)
-        if here is None or (end is not None and end <= here):
-            continue
-        if row.start > here:
-            return here
-        here = end
-        if here is None or (interval.until is not None and here >= interval.until):
-            return None
-    return here
+        fault = circle_of(self.content.rules)
+        return {} if fault is None else {fault.where.rpartition(":")[0]: fault}
 
 
 def check_regime_ids(content: Content, name: str) -> Regime:

@@ -65,7 +65,7 @@ class Dated:
     where: str
     heading: str
     lines: dict[str, str]
-    """Key of the block → `file:line` of its value."""
+    """Key of the block, or dotted path into it (`duties.0.when`), → `file:line` of its value."""
 
     def at(self, *keys: str) -> str:
         """Return `file:line` of the first of `keys` that the block has, else of the block."""
@@ -352,9 +352,9 @@ class _Reader:
         )
         depth = len(path)
         lines = {
-            str(here[depth]): source.where(here)
+            ".".join(map(str, here[depth:])): source.where(here)
             for here in source.lines
-            if len(here) == depth + 1 and here[:depth] == path
+            if len(here) > depth and here[:depth] == path
         }
         return name, interval, citation, source.where(path), block.heading, lines
 

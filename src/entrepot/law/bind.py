@@ -3,7 +3,7 @@ what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.law import ir
 from entrepot.law.binding import Day, bind_condition, bind_value
-from entrepot.law.compiled import Duty, Regime, Rule
+from entrepot.law.compiled import DerivedFact, Duty, Regime, Rule
 from entrepot.law.judge import BoundDuty, BoundRule, Track, bind_rule
 from entrepot.law.kleene import Facts, Read, Test, compile_read, compile_test
 from entrepot.law.model import Flow, Scalar
@@ -107,9 +107,50 @@ class BoundContent:
         return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RegimeOfDay:
+    """One regime on one day for every flow: `flow.from` and `flow.to` are still open."""
+
+    bound: BoundRegime
+    derivations: tuple[BoundDerivation, ...]
+    """Everything that the regime's conditions can derive, in the library's order."""
+    engaging: tuple[BoundDerivation, ...]
+    """The part of it that says whether the regime is engaged."""
+    facts_engaging: frozenset[str]
+    facts_read: frozenset[str]
+
+
+def bind_regime(
+    library: Library, regime: Regime, as_of: date, known_at: date
+) -> RegimeOfDay | None:
+    """Bind one regime for a day and every pair of jurisdictions; None when it never engages."""
+    binder = _Binder(library, as_of, known_at, {})
+    bound = binder.regime(regime)
+    if bound is None:
+        return None
+    derivations = binder.derivations(library.facts_read(regime.id))
+    asked = {fact for option in bound.options for fact in ir.facts_of(option.node)}
+    engaging = binder.derivations(asked)
+    return RegimeOfDay(
+        bound,
+        derivations,
+        engaging,
+        frozenset(asked.union(*(_reads(item) for item in engaging))),
+        library.facts_read(regime.id).union(*(_reads(item) for item in derivations)),
+    )
+
+
+def _reads(derivation: BoundDerivation) -> frozenset[str]:
+    """Return a derived fact and the facts that it is derived from."""
+    return frozenset({derivation.name}).union(
+        *((*ir.facts_of(node), *ir.facts_of(value)) for _, _, node, value in derivation.rules)
+    )
+
+
 def bind_content(library: Library, flow: Flow) -> BoundContent:
     """Bind everything in `library` that can speak to `flow` (canonical codes)."""
-    binder = _Binder(library, flow)
+    places = {"flow.from": flow.origin, "flow.to": flow.destination}
+    binder = _Binder(library, flow.as_of, flow.known_at, places)
     regimes = tuple(
         bound
         for regime in library.content.regimes.values()
@@ -124,15 +165,17 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
 
 
 class _Binder:
-    def __init__(self, library: Library, flow: Flow) -> None:
+    def __init__(
+        self, library: Library, as_of: date, known_at: date, places: Mapping[str, Scalar]
+    ) -> None:
         self.library = library
-        self.as_of = flow.as_of
-        self.known_at = flow.known_at
+        self.as_of = as_of
+        self.known_at = known_at
         self.day = Day(
-            {"flow.from": flow.origin, "flow.to": flow.destination},
+            places,
             self.value,
             self.entries,
-            lambda group: library.jurisdictions.members(group, flow.as_of),
+            lambda group: library.jurisdictions.members(group, as_of),
         )
 
     def node(self, node: ir.Node) -> ir.Node:
@@ -216,27 +259,27 @@ class _Binder:
             fails,
         )
 
-    def derivations(self, wanted: set[str]) -> tuple[BoundDerivation, ...]:
-        """Bind the derivations that facts in `wanted` depend on."""
-        bound = {
-            derived.name: tuple(
+    def derivations(self, wanted: Iterable[str]) -> tuple[BoundDerivation, ...]:
+        """Bind the derivations that facts in `wanted` depend on, in the library's order."""
+        known = {derived.name: derived for derived in self.library.derivations}
+        bound: dict[str, BoundDerivation] = {}
+        left = [name for name in wanted if name in known]
+        while left:
+            name = left.pop()
+            if name in bound:
+                continue
+            item = bound[name] = self.derivation(known[name])
+            left.extend(fact for fact in _reads(item) if fact in known and fact not in bound)
+        return tuple(bound[name] for name in known if name in bound and bound[name].rules)
+
+    def derivation(self, derived: DerivedFact) -> BoundDerivation:
+        """Bind one derived fact."""
+        return BoundDerivation(
+            derived.name,
+            tuple(
                 (compile_test(node), compile_read(value), node, value)
                 for condition, formula in derived.rules
                 if (node := self.node(condition)) != ir.FALSE
                 for value in (bind_value(formula, self.day),)
-            )
-            for derived in self.library.derivations
-        }
-        left = [name for name in wanted if name in bound]
-        needed = set(left)
-        while left:
-            for _, _, node, value in bound[left.pop()]:
-                read = (*ir.facts_of(node), *ir.facts_of(value))
-                more = {fact for fact in read if fact in bound} - needed
-                needed |= more
-                left.extend(more)
-        return tuple(
-            BoundDerivation(name, rules)
-            for name, rules in bound.items()
-            if name in needed and rules
+            ),
         )

@@ -22,7 +22,9 @@ def _calendar(jurisdiction: str) -> holidays.HolidayBase | None:
     country, _, part = jurisdiction.partition("-")
     try:
         known = holidays.country_holidays(country)
-        return holidays.country_holidays(country, subdiv=part) if part in known.subdivisions else known
+        return (
+            holidays.country_holidays(country, subdiv=part) if part in known.subdivisions else known
+        )
     except NotImplementedError:
         return None
 

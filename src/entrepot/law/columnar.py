@@ -1,31 +1,62 @@
-"""The columnar back end: millions of sets of facts under one bound law, with Polars.
+"""The columnar back end: millions of sets of facts, under one bound law or of any two places on any
+days.
 
-It reads the same bound conditions as the scalar back end. Polars' own logic over nulls is Kleene's,
-so unknown is null. A frame has one column per fact, named as in the vocabulary (sets as lists of
-text); an absent column is unknown throughout. Where a column has no null the unknown half is left
-out.
+It reads the same bound conditions as the scalar back end, as bit planes (`entrepot.law.planes`). A
+frame has one column per fact, named as in the vocabulary (sets as lists of text); an absent column
+is unknown throughout, a null in one row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law import ir
-from entrepot.law.columnexprs import Reader, column_type, plain
-from entrepot.law.columntracks import Builder
-from entrepot.law.factset import FactSet
+from entrepot.law.bind import BoundDerivation, BoundRegime
+from entrepot.law.columnfacts import Numbers, Table, column, column_type, constant, plain
+from entrepot.law.columnlogic import Reader
+from entrepot.law.columntracks import NO_RULE, Judge, Outcome
+from entrepot.law.judge import Track
 from entrepot.law.model import Scalar
-from entrepot.law.vocabulary import FactSpec
+from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES, UNDECIDED
+from entrepot.law.planes import Plane, both, mask, opposite, without
+from entrepot.law.vocabulary import FactSpec, Vocabulary
 
 if TYPE_CHECKING:
     from entrepot.law.assess import BoundLaw
+    from entrepot.law.library import Library
 
-STREAMED_ROWS_MIN = 100_000
-"""From this size on Polars works through the frame in pieces, on all cores."""
+STATUSES: tuple[str, ...] = ("open", "conditional", "undecided", "barred")
+ROWS_AT_ONCE = 1 << 18
+"""Planes of this many rows stay in a processor's cache."""
+
+_NEEDS_HUMAN = OUTCOME_RANK["NEEDS_HUMAN"]
+_PROHIBITED = OUTCOME_RANK["PROHIBITED"]
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSide:
+    """What one regime in one role says of some rows of a table."""
+
+    regime: str
+    role: str
+    rows: Rows | None
+    """Positions in the table, shape (n,); None for all of them."""
+    count: int
+    track: Track
+    outcome: Outcome
+
+    def ranks(self) -> NDArray[np.int8]:
+        """Return the position in `OUTCOMES` per row, shape (n,)."""
+        return self.outcome.rank.unpack(self.count)
 
 
 def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]) -> pl.DataFrame:
@@ -43,90 +74,251 @@ def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]
     )
 
 
-def rows_of(factsets: Sequence[FactSet], bound: BoundLaw) -> pl.DataFrame:
-    """Return a frame of several sets of facts, as they hold on the bound day."""
-    rows = [facts.under(bound.flow) for facts in factsets]
-    return frame_of(rows, bound.library.vocabulary.facts)
+def table_of(
+    frame: pl.DataFrame, vocabulary: Vocabulary, facts: Mapping[str, Scalar] | None = None
+) -> Table:
+    """Return a frame as a table, with `facts` that hold in every row.
+
+    Raises `InvalidInput` for a column that is no fact, has another type than its fact, or holds a
+    value that its fact does not know.
+    """
+    columns = {name: column(vocabulary[name], frame[name], vocabulary) for name in frame.columns}
+    for name, value in (facts or {}).items():
+        columns.setdefault(name, constant(vocabulary[name], value, vocabulary))
+    return Table(frame.height, columns)
+
+
+# -- one bound law ---------------------------------------------------------------------------------
 
 
 def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False) -> pl.DataFrame:
     """Return, row by row, the columns `outcome`, `strictest` and `rule`; with `status` that too.
 
     `outcome` and `strictest` are enums of `OUTCOMES`, `rule` is the id of the deciding rule (null
-    when
-    a default decides; the first when several decide together). Raises `InvalidInput` for a column
-    that is no fact or has another type than its fact.
+    when a default decides; the first when several decide together). Raises `InvalidInput` for a
+    column that is no fact or has another type than its fact.
     """
-    frame = _checked(bound, frame)
-    known = {"flow.as_of", *(name for name in frame.columns if frame[name].null_count() == 0)}
-    plan = frame.lazy()
-    for name, expression in _derivations(bound, set(frame.columns), known):
-        plan = plan.with_columns(expression.alias(name))
-    builder = Builder(bound, set(frame.columns), known, status=status)
-    sides = [builder.regime(regime) for regime in bound.content.regimes]
-    outputs = builder.join(sides)
-    plan = builder.steps.onto(plan).select(**outputs)
-    if frame.height >= STREAMED_ROWS_MIN:
-        return plan.collect(engine="streaming")
-    # A small frame costs less to work out than a plan of hundreds of columns does to optimise.
-    return plan.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
-
-
-def _checked(bound: BoundLaw, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the columns that the law reads, each in the type of its fact."""
+    vocabulary = bound.library.vocabulary
     read = bound.content.facts_read
-    columns: list[pl.Series] = []
-    for name, kind in frame.schema.items():
-        expected = column_type(bound.library.vocabulary[name])
-        column = frame[name]
-        numeric = expected.is_numeric() and kind.is_numeric()
-        words = isinstance(expected, (pl.Enum, pl.String)) and isinstance(
-            kind, (pl.Enum, pl.Categorical, pl.String)
-        )
-        if kind != expected and not numeric and not words:
-            raise InvalidInput(
-                f"column {name} has type {kind}", remedy=f"expected {expected} for this fact"
-            )
-        if name not in read:
-            continue
-        if words and kind != expected:
-            try:
-                column = column.cast(pl.String).cast(expected)
-            except pl.exceptions.InvalidOperationError:
-                raise InvalidInput(
-                    f"column {name} has a value that its fact does not know",
-                    remedy=f"expected {bound.library.vocabulary[name].expected}",
-                ) from None
-        columns.append(column)
-    # A frame without columns has no rows, so the day stands in when nothing is read.
-    day = pl.repeat(bound.flow.as_of, frame.height, eager=True).alias("flow.as_of")
-    return pl.DataFrame(columns) if columns else day.to_frame()
-
-
-def _derivations(bound: BoundLaw, columns: set[str], known: set[str]) -> list[tuple[str, pl.Expr]]:
-    """Return (fact, expression) in the order in which they must be added."""
-    derived = [item for item in bound.content.derivations if item.name not in known]
-    order = {item.name: number for number, item in enumerate(derived)}
-    back = sum(
-        order.get(fact, -1) >= order[item.name]
-        for item in derived
-        for rule in item.rules
-        for fact in (*ir.facts_of(rule[2]), *ir.facts_of(rule[3]))
+    table = table_of(
+        frame.select(name for name in frame.columns if vocabulary[name] and name in read),
+        vocabulary,
+        {"flow.as_of": bound.flow.as_of},
     )
-    found: list[tuple[str, pl.Expr]] = []
-    present = set(columns)
-    for _ in range(1 + back):
-        for item in derived:
-            reader = Reader(bound, present)
-            spec = bound.library.vocabulary[item.name]
-            kind = column_type(spec)
-            current = pl.col(item.name) if item.name in present else pl.lit(None, dtype=kind)
-            values = [
-                pl.when(reader.truth(node))
-                .then(reader.value(value).cast(kind))
-                .otherwise(pl.lit(None, dtype=kind))
-                for _, _, node, value in item.rules
-            ]
-            found.append((item.name, pl.coalesce([current, *values])))
-            present.add(item.name)
-    return found
+    whole = Table(frame.height, table.columns)
+    answers = _Answers(frame.height, status=status)
+    for start in range(0, frame.height, ROWS_AT_ONCE):
+        piece = np.arange(start, min(frame.height, start + ROWS_AT_ONCE))
+        part = whole.take(piece, read | {"flow.as_of"})
+        reader = Reader(part, vocabulary)
+        reader.derive(bound.content.derivations)
+        asked = _Asked(part, reader)
+        for regime in bound.content.regimes:
+            for side in asked.sides(regime, bound.content.derivations, read, status=status):
+                answers.add(side, piece if side.rows is None else piece[side.rows])
+    return answers.frame()
+
+
+# -- flows of any two places -----------------------------------------------------------------------
+
+
+def assess_flows(
+    library: Library,
+    frame: pl.DataFrame,
+    *,
+    as_of: date | None = None,
+    known_at: date | None = None,
+    facts: Mapping[str, Scalar] | None = None,
+    status: bool = False,
+) -> pl.DataFrame:
+    """Return outcome, strictest and rule (and status) of flows between any jurisdictions.
+
+    `frame` has the columns `flow.from` and `flow.to` (canonical codes), `flow.as_of` unless `as_of`
+    is given, and a column per fact; `facts` hold in every row. `known_at` None means that each flow
+    is judged as its own day knew the law. Raises `InvalidInput` as `assess_columns` does, and when
+    a place or a day is missing.
+    """
+    table = flow_table(library, frame, as_of=as_of, facts=facts)
+    answers = _Answers(frame.height, status=status)
+    for side in flow_sides(library, table, known_at=known_at, status=status):
+        answers.add(side, side.rows)
+    return answers.frame()
+
+
+def flow_table(
+    library: Library,
+    frame: pl.DataFrame,
+    *,
+    as_of: date | None = None,
+    facts: Mapping[str, Scalar] | None = None,
+) -> Table:
+    """Return a frame of flows as a table. Raises `InvalidInput` when a place or day is missing."""
+    fixed = dict(facts or {})
+    if as_of is not None:
+        fixed["flow.as_of"] = as_of
+    for name in ("flow.from", "flow.to", "flow.as_of"):
+        if name not in fixed and (name not in frame.columns or frame[name].null_count()):
+            raise InvalidInput(f"{name} is needed for every flow", remedy="fill the column")
+    return table_of(frame, library.vocabulary, fixed)
+
+
+def flow_sides(
+    library: Library, table: Table, *, known_at: date | None = None, status: bool = False
+) -> Iterator[ColumnSide]:
+    """Yield what every engaged regime says, regime by regime; see `assess_flows`."""
+    for name in library.content.regimes:
+        for day, rows in _stretches(library, name, table, known_at):
+            bound = library.regime_on(name, day, known_at or day)
+            if bound is None:
+                continue
+            asked = table if rows is None else table.take(rows, bound.facts_engaging)
+            reader = Reader(asked, library.vocabulary)
+            reader.derive(bound.engaging)
+            asked_of = _Asked(table, reader, rows)
+            yield from asked_of.sides(
+                bound.bound, bound.derivations, bound.facts_read, status=status
+            )
+
+
+def _stretches(
+    library: Library, regime: str, table: Table, known_at: date | None
+) -> Iterator[tuple[date, Rows | None]]:
+    """Yield (a day, the rows of its stretch) for every stretch in which some flow lies."""
+    days = table.columns["flow.as_of"]
+    if not isinstance(days, Numbers):
+        raise AssertionError("a day is a number")
+    if not isinstance(days.values, np.ndarray):
+        yield date.fromordinal(int(days.values)), None
+        return
+    segments = library.segments(regime)
+    turns = segments.known if known_at is None else segments.law
+    bounds = np.array([day.toordinal() for day in turns], np.int64)
+    numbers = np.searchsorted(bounds, days.values, side="right")
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        rows = order[start:end]
+        yield date.fromordinal(int(days.values[rows[0]])), rows
+
+
+# -- sides -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Some rows of a table, and the reader that says which of them engage a regime."""
+
+    table: Table
+    reader: Reader
+    rows: Rows | None = None
+
+    def sides(
+        self,
+        regime: BoundRegime,
+        derivations: Sequence[BoundDerivation],
+        read: frozenset[str],
+        *,
+        status: bool,
+    ) -> Iterator[ColumnSide]:
+        """Yield what a regime says in each role that it takes."""
+        left: Plane = True
+        for option in regime.options:
+            test = self.reader.truth(option.node)
+            engaged = opposite(test.no) if option.role in ("export", "import") else test.yes
+            here = both(left, engaged)
+            left = without(left, here)
+            if here is False or option.track is None:
+                continue
+            chosen = self.chosen(here)
+            if chosen is not None and not len(chosen):
+                continue
+            judged = self.reader_of(chosen, derivations, read)
+            outcome = Judge(option.track, judged).outcome(status=status)
+            name = regime.regime.id
+            yield ColumnSide(name, option.role, chosen, judged.rows, option.track, outcome)
+
+    def chosen(self, here: Plane) -> Rows | None:
+        """Return the rows of the table that a plane over the asked rows holds."""
+        if here is True:
+            return self.rows
+        place = np.flatnonzero(mask(here, self.reader.rows))
+        return place if self.rows is None else self.rows[place]
+
+    def reader_of(
+        self, chosen: Rows | None, derivations: Sequence[BoundDerivation], read: frozenset[str]
+    ) -> Reader:
+        """Return a reader of the chosen rows with everything derived."""
+        if chosen is None and self.reader.table is self.table:
+            judged = self.reader
+        else:
+            part = self.table if chosen is None else self.table.take(chosen, read)
+            judged = Reader(part, self.reader.vocabulary)
+        judged.derive(derivations)
+        return judged
+
+
+class _Answers:
+    """Joins sides: the strictest outcome, and the first rule of a side as strict as that."""
+
+    def __init__(self, rows: int, *, status: bool) -> None:
+        self.rank = np.full(rows, -1, np.int8)
+        self.peak = np.full(rows, -1, np.int8)
+        self.code = np.zeros(rows, np.uint16)
+        self.exported = np.zeros(rows, np.bool_)
+        self.unmet = np.zeros(rows, np.bool_)
+        self.failed = np.zeros(rows, np.bool_)
+        self.status = status
+        self.rules: dict[str, int] = {}
+        """Rule id → code, from 1; 0 is no rule."""
+
+    def add(self, side: ColumnSide, rows: Rows | None) -> None:
+        """Join one side into the answers of `rows` (all when None)."""
+        at: Rows | slice = slice(None) if rows is None else rows
+        rank, old = side.ranks(), self.rank[at]
+        codes = self.codes(side)
+        named = (rank > old) | ((rank == old) & (self.code[at] == 0))
+        self.code[at] = np.where(named, codes, self.code[at])
+        self.rank[at] = np.maximum(rank, old)
+        peak = side.outcome.peak.unpack(side.count)
+        self.peak[at] = np.maximum(np.maximum(peak, rank), self.peak[at])
+        if side.role == "export":
+            self.exported[at] = True
+        if self.status:
+            self.unmet[at] |= mask(side.outcome.unmet, side.count)
+            self.failed[at] |= mask(side.outcome.failed, side.count)
+
+    def codes(self, side: ColumnSide) -> NDArray[np.uint16]:
+        """Return the rule of every row of a side as a code."""
+        table = np.zeros(len(side.track.rules) + 1, np.uint16)
+        for place, rule in enumerate(side.track.rules):
+            table[place] = self.rules.setdefault(rule.rule.id, len(self.rules) + 1)
+        places = side.outcome.rules(side.count)
+        found: NDArray[np.uint16] = table[np.where(places == NO_RULE, len(table) - 1, places)]
+        return found
+
+    def frame(self) -> pl.DataFrame:
+        """Return the answers of all rows."""
+        floor = np.where(self.exported, -1, _NEEDS_HUMAN).astype(np.int8)
+        code = np.where(floor > self.rank, 0, self.code)
+        rank = np.maximum(self.rank, floor)
+        peak = np.maximum(np.maximum(self.peak, floor), rank)
+        names = list(self.rules)
+        rules = pl.Series(code.astype(np.uint32)).replace(0, None) - 1
+        found = {
+            "outcome": _named(rank, OUTCOMES),
+            "strictest": _named(peak, OUTCOMES),
+            "rule": rules.cast(pl.UInt16).cat.to(pl.Enum(names))
+            if names
+            else pl.repeat(None, len(rank), dtype=pl.String, eager=True),
+        }
+        if self.status:
+            undecided = np.isin(rank, [OUTCOME_RANK[name] for name in UNDECIDED])
+            barred = (rank == _PROHIBITED) | self.failed
+            number = np.select([barred, undecided, self.unmet], [3, 2, 1], 0)
+            found["status"] = _named(number, STATUSES)
+        return pl.DataFrame(found)
+
+
+def _named(numbers: NDArray[np.integer], names: Sequence[str]) -> pl.Series:
+    """Turn positions in `names` into an enum."""
+    return pl.Series(numbers.astype(np.uint8)).cat.to(pl.Enum(list(names)))

@@ -1,366 +1,351 @@
-"""Verdicts of every regime as Polars expressions; the columnar twin of `entrepot.law.judge`."""
+"""Verdicts of one role of a regime for many rows; the columnar twin of `entrepot.law.judge`.
+
+Outcomes are held as thermometers: for every rank that can occur, the plane of rows whose outcome is
+at least that strict. So the stricter of two is an "or", and nothing is unpacked before the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-import polars as pl
+import numpy as np
+from numpy.typing import NDArray
 
-from entrepot.law import ir
-from entrepot.law.bind import BoundRegime, Option
-from entrepot.law.columnexprs import NO, YES, Reader, Steps, any_of
+from entrepot.law.columnlogic import Reader
 from entrepot.law.judge import BoundDuty, BoundRule, Track
-from entrepot.law.outcomes import BLOCKING, OUTCOME_RANK, OUTCOMES, PRECONDITIONED, UNDECIDED
-
-if TYPE_CHECKING:
-    from entrepot.law.assess import BoundLaw
-
-STATUSES: tuple[str, ...] = ("open", "conditional", "undecided", "barred")
+from entrepot.law.outcomes import BLOCKING, OUTCOME_RANK, OUTCOMES, PRECONDITIONED
+from entrepot.law.planes import (
+    Plane,
+    any_of,
+    both,
+    choose,
+    either,
+    mask,
+    opposite,
+    without,
+)
 
 _NEEDS_FACT = OUTCOME_RANK["NEEDS_FACT"]
-_NEEDS_HUMAN = OUTCOME_RANK["NEEDS_HUMAN"]
 _PROHIBITED = OUTCOME_RANK["PROHIBITED"]
 
+NO_RULE = np.iinfo(np.uint16).max
+"""Position that stands for "no rule decides"."""
 
-@dataclass(frozen=True, slots=True)
+
+class Scale:
+    """The ranks that can occur in a track, mildest first."""
+
+    def __init__(self, ranks: Iterable[int]) -> None:
+        self.ranks = sorted(set(ranks))
+        self.place = {rank: place for place, rank in enumerate(self.ranks)}
+
+    def none(self) -> Level:
+        """Return the level below every rank."""
+        return Level(self, [False] * len(self.ranks))
+
+    def level(self, chosen: Iterable[tuple[Plane, int]]) -> Level:
+        """Return, per row, the strictest rank among `chosen` that holds there."""
+        planes: list[Plane] = [False] * len(self.ranks)
+        for rows, rank in chosen:
+            place = self.place[rank]
+            planes[place] = either(planes[place], rows)
+        for place in range(len(planes) - 2, -1, -1):
+            planes[place] = either(planes[place], planes[place + 1])
+        return Level(self, planes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """One rank per row as a thermometer: `planes[i]` holds the rows of at least `ranks[i]`."""
+
+    scale: Scale
+    planes: list[Plane]
+
+    def at_least_as_strict(self, other: Level) -> Level:
+        """Return the stricter of two levels, row by row."""
+        return Level(
+            self.scale, [either(a, b) for a, b in zip(self.planes, other.planes, strict=True)]
+        )
+
+    def over(self, other: Level) -> Plane:
+        """Return the rows in which this is stricter than `other`."""
+        return any_of(without(a, b) for a, b in zip(self.planes, other.planes, strict=True))
+
+    def equal(self, rank: int) -> Plane:
+        """Return the rows of exactly `rank`."""
+        place = self.scale.place.get(rank)
+        if place is None:
+            return False
+        above = self.planes[place + 1] if place + 1 < len(self.planes) else False
+        return without(self.planes[place], above)
+
+    def where(self, rows: Plane, other: Level) -> Level:
+        """Return this level in `rows` and `other` elsewhere."""
+        planes = [choose(rows, a, b) for a, b in zip(self.planes, other.planes, strict=True)]
+        return Level(self.scale, planes)
+
+    def unpack(self, rows: int) -> NDArray[np.int8]:
+        """Return the rank of every row, shape (rows,); -1 for none."""
+        table = np.array([-1, *self.scale.ranks], np.int8)
+        heights = np.zeros(rows, np.uint8)
+        fixed = 0
+        for plane in self.planes:
+            if isinstance(plane, bool):
+                fixed += plane
+            else:
+                heights += mask(plane, rows)
+        found: NDArray[np.int8] = table[heights + np.uint8(fixed)]
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """Boolean expressions without nulls for one rule."""
+    """Where one rule applies, may apply, applies unless defeated, or has a closed route."""
 
     rule: BoundRule
-    code: int
-    sure: pl.Expr
-    open: pl.Expr | None
-    contested: pl.Expr | None
-    closed: pl.Expr | None
+    sure: Plane
+    open: Plane
+    contested: Plane
+    closed: Plane
 
     @property
-    def hit(self) -> pl.Expr:
+    def hit(self) -> Plane:
         """True, defeated by nothing that is sure to apply, and not closed."""
-        return self.sure if self.contested is None else self.sure | self.contested
+        return either(self.sure, self.contested)
+
+    @property
+    def doubt(self) -> Plane:
+        """Unknown, or true unless an unknown rule defeats it."""
+        return either(self.open, self.contested)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """Expressions for one regime: rank, strictest rank, code of the deciding rule, status parts."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a track says of every row."""
 
-    rank: pl.Expr
-    peak: pl.Expr
-    code: pl.Expr
-    unmet: pl.Expr
-    failed: pl.Expr
-    exports: pl.Expr
+    rank: Level
+    peak: Level
+    codes: list[tuple[Plane, int]]
+    """Disjoint rows, and the position in `Track.rules` of the rule that decides them."""
+    unmet: Plane
+    failed: Plane
+
+    def rules(self, rows: int) -> NDArray[np.uint16]:
+        """Return the position of the deciding rule per row, shape (rows,); `NO_RULE` for none."""
+        return unpack_codes(self.codes, rows)
 
 
-@dataclass(slots=True)
+def unpack_codes(codes: Sequence[tuple[Plane, int]], rows: int) -> NDArray[np.uint16]:
+    """Return the number of every row from disjoint planes, shape (rows,); `NO_RULE` elsewhere."""
+    bits: list[Plane] = [False] * max((code + 1).bit_length() for _, code in [*codes, (False, 0)])
+    for where, code in codes:
+        for place in range(len(bits)):
+            if (code + 1) >> place & 1:
+                bits[place] = either(bits[place], where)
+    result = np.zeros(rows, np.uint16)
+    for place, plane in enumerate(bits):
+        if plane is True:
+            result += np.uint16(1 << place)
+        elif plane is not False:
+            result += mask(plane, rows).astype(np.uint16) << np.uint16(place)
+    # Nothing decides where no bit is set; one below zero is `NO_RULE`.
+    return result - np.uint16(1)
+
+
+@dataclass(slots=True, eq=False)
 class _Course:
     """How far the rules of one role decide, before unknown rules are weighed."""
 
     ordered: list[_State]
-    default: int
-    settled: pl.Expr
-    decided: pl.Expr
-    code: pl.Expr
-    any_hit: pl.Expr
-    doubts: list[tuple[pl.Expr, int]]
-    """Open and contested rules that are reached, with their ranks, strictest first."""
-    closures: list[tuple[pl.Expr, _State]]
-    """Rules that are reached and closed, strictest first."""
-    floor: pl.Expr
-    shut: pl.Expr
-    stays: pl.Expr = NO
+    settled: Plane = False
+    any_hit: Plane = False
+    decided: Level = field(init=False)
+    floor: Level = field(init=False)
+    firsts: dict[int, Plane] = field(default_factory=dict)
+    """Rule number → rows that it decides."""
+    doubts: list[tuple[Plane, int]] = field(default_factory=list)
+    closures: list[tuple[Plane, _State]] = field(default_factory=list)
+    shut: Plane = False
+    stays: Plane = False
+    codes: list[tuple[Plane, int]] = field(default_factory=list)
 
 
-class Builder:
-    """Builds the expressions of every regime and joins them."""
+class Judge:
+    """Judges every row of a reader's table by the rules of one role."""
 
-    def __init__(
-        self, bound: BoundLaw, columns: set[str], known: set[str], *, status: bool
-    ) -> None:
-        self.steps = Steps()
-        self.status = status
-        derived = {item.name for item in bound.content.derivations}
-        self.reader = Reader(bound, columns | derived)
-        self.known = known
-        self.codes: dict[str, int] = {}
+    def __init__(self, track: Track, reader: Reader) -> None:
+        self.track = track
+        self.reader = reader
+        self.default = OUTCOME_RANK[track.default]
+        self.scale = Scale((self.default, _NEEDS_FACT, *(rule.rank for rule in track.rules)))
 
-    def two_valued(self, node: ir.Node) -> bool:
-        """Say whether `node` cannot be unknown in this frame."""
-        return all(
-            part.name in self.known or part.default is not None
-            for part in ir.walk(node)
-            if isinstance(part, ir.Fact)
-        ) and not any(isinstance(p, ir.Const) and p.value is None for p in ir.walk(node))
-
-    # -- one rule --------------------------------------------------------------------------------
-
-    def state(self, rule: BoundRule, memo: dict[BoundRule, _State]) -> _State:
-        """Return the state of `rule`, those of the rules that defeat it first."""
-        if rule in memo:
-            return memo[rule]
-        add = self.steps.add
-        test = add(self.reader.truth(rule.node))
-        certain = self.two_valued(rule.node)
-        true = test if certain else add(test.fill_null(False))
-        unknown = None if certain else add(test.is_null())
-        closed = None
-        if rule.closed is not None:
-            shut = add(self.reader.truth(rule.closed_node).fill_null(False))
-            closed, true = add(true & shut), add(true & ~shut)
-        contested = None
-        if rule.defeaters:
-            others = [self.state(other, memo) for other in rule.defeaters]
-            beaten = add(any_of([other.sure for other in others]))
-            doubts = [d for o in others for d in (o.open, o.contested) if d is not None]
-            if unknown is not None:
-                unknown = add(unknown & ~beaten)
-            true = add(true & ~beaten)
-            if doubts:
-                doubt = add(any_of(doubts))
-                contested, true = add(true & doubt), add(true & ~doubt)
-        code = self.codes.setdefault(rule.rule.id, len(self.codes))
-        memo[rule] = _State(rule, code, true, unknown, contested, closed)
-        return memo[rule]
-
-    # -- one regime ------------------------------------------------------------------------------
-
-    def regime(self, regime: BoundRegime) -> _Side:
-        """Return the expressions of a regime over the roles it may take."""
-        side = _Side(_rank(-1), _rank(-1), _code(None), NO, NO, NO)
-        for option in reversed(regime.options):
-            if option.test is not None and self.reader.columns.isdisjoint(ir.facts_of(option.node)):
-                # Nothing that could engage it is known in any row.
-                if not option.engages({"flow.as_of": self.reader.as_of}):
-                    continue
-            found = self.option(option)
-            if option.test is None:
-                side = found
-                continue
-            test = self.reader.truth(option.node)
-            engaged = self.steps.add(test.fill_null(option.role in ("export", "import")))
-            side = _Side(
-                *(
-                    self.steps.add(pl.when(engaged).then(new).otherwise(old))
-                    for new, old in zip(_parts(found), _parts(side), strict=True)
-                )
-            )
-        return side
-
-    def option(self, option: Option) -> _Side:
-        """Return the expressions of one role."""
-        if option.track is None:
-            return _Side(_rank(-1), _rank(-1), _code(None), NO, NO, NO)
-        exports = YES if option.role == "export" else NO
-        return self.track(option.track, exports)
-
-    def track(self, track: Track, exports: pl.Expr) -> _Side:
-        """Return the expressions of the rules of one role; see `Track` for what they mean."""
-        course = self.course(track)
+    def outcome(self, *, status: bool) -> Outcome:
+        """Return the verdicts; see `Track` for what they mean."""
+        course = self.course()
         if course.closures:
             self.close(course)
         rank = peak = course.decided
         if course.doubts:
             rank, peak = self.doubt(course)
-        unmet, failed = self.duties(track, course, rank) if self.status else (NO, NO)
-        return _Side(rank, peak, course.code, unmet, failed, exports)
+        unmet, failed = self.duties(course, rank) if status else (False, False)
+        return Outcome(rank, peak, course.codes, unmet, failed)
 
-    def course(self, track: Track) -> _Course:
+    # -- rules -----------------------------------------------------------------------------------
+
+    def state(self, rule: BoundRule, memo: dict[BoundRule, _State]) -> _State:
+        """Return the state of `rule`, those of the rules that defeat it first."""
+        if rule in memo:
+            return memo[rule]
+        test = self.reader.truth(rule.node)
+        sure, unknown = test.yes, test.unknown
+        closed: Plane = False
+        if rule.closed is not None and sure is not False:
+            shut = self.reader.truth(rule.closed_node).yes
+            closed, sure = both(sure, shut), without(sure, shut)
+        contested: Plane = False
+        if rule.defeaters:
+            others = [self.state(other, memo) for other in rule.defeaters]
+            beaten = any_of(other.sure for other in others)
+            unknown, sure = without(unknown, beaten), without(sure, beaten)
+            doubt = any_of(other.doubt for other in others)
+            contested, sure = both(sure, doubt), without(sure, doubt)
+        memo[rule] = _State(rule, sure, unknown, contested, closed)
+        return memo[rule]
+
+    def course(self) -> _Course:
         """Return what the rules that are sure to apply decide, class by class."""
-        add = self.steps.add
         memo: dict[BoundRule, _State] = {}
-        groups = [[self.state(rule, memo) for rule in group] for group in track.classes]
-        reached: list[pl.Expr] = []
-        settled = NO
+        groups = [[self.state(rule, memo) for rule in group] for group in self.track.classes]
+        course = _Course([s for group in groups for s in sorted(group, key=_strictest_first)])
+        reached: list[tuple[_State, Plane]] = []
         for group in groups:
-            reached.append(add(~settled))
-            settled = add(settled | any_of([state.sure for state in group]))
-        ordered = [s for group in groups for s in sorted(group, key=lambda s: -s.rule.rank)]
-        by_rank = sorted(
-            ((s, r) for group, r in zip(groups, reached, strict=True) for s in group),
-            key=lambda pair: -pair[0].rule.rank,
-        )
-        default = OUTCOME_RANK[track.default]
-        closures = [(add(s.closed & r), s) for s, r in by_rank if s.closed is not None]
-        return _Course(
-            ordered=ordered,
-            default=default,
-            settled=settled,
-            decided=add(_first([(s.hit, s.rule.rank) for s in ordered], default)),
-            code=add(_first_code([(s.hit, s.code) for s in ordered])),
-            any_hit=add(any_of([s.hit for s in ordered])),
-            doubts=[
-                (add(doubt & r), s.rule.rank)
-                for s, r in by_rank
-                for doubt in (s.open, s.contested)
-                if doubt is not None
-            ],
-            closures=closures,
-            floor=add(_first([(shut, s.rule.rank) for shut, s in closures], -1)),
-            shut=add(any_of([shut for shut, _ in closures])),
-        )
+            before = opposite(course.settled)
+            reached += [(state, before) for state in group]
+            course.settled = either(course.settled, any_of(state.sure for state in group))
+        reached.sort(key=lambda pair: -pair[0].rule.rank)
+        course.doubts = [
+            (doubt, state.rule.rank)
+            for state, before in reached
+            if (doubt := both(state.doubt, before)) is not False
+        ]
+        course.closures = [
+            (shut, state)
+            for state, before in reached
+            if (shut := both(state.closed, before)) is not False
+        ]
+        self.first_hits(course)
+        course.floor = self.scale.level((shut, s.rule.rank) for shut, s in course.closures)
+        course.shut = any_of(shut for shut, _ in course.closures)
+        return course
+
+    def first_hits(self, course: _Course) -> None:
+        """Fill who decides each row: the first hit in order."""
+        left: Plane = True
+        chosen: list[tuple[Plane, int]] = []
+        for state in course.ordered:
+            here = both(left, state.hit)
+            if here is not False:
+                course.firsts[state.rule.number] = here
+                chosen.append((here, state.rule.rank))
+                left = without(left, here)
+        course.any_hit = opposite(left)
+        course.decided = self.scale.level([*chosen, (left, self.default)])
+        course.codes = [(here, number - 1) for number, here in course.firsts.items()]
 
     def close(self, course: _Course) -> None:
         """Let closed routes stand where nothing stricter follows."""
-        add = self.steps.add
-        gap = ~course.any_hit if course.default != _PROHIBITED else NO
-        stays = add(course.shut & (gap | (course.decided < course.floor)))
-        shown = _first_code([(shut, s.code) for shut, s in course.closures])
-        course.code = add(pl.when(stays).then(shown).otherwise(course.code))
-        course.decided = add(pl.when(stays).then(course.floor).otherwise(course.decided))
-        course.any_hit = add(course.any_hit | stays)
+        gap = opposite(course.any_hit) if self.default != _PROHIBITED else False
+        stays = both(course.shut, either(gap, course.floor.over(course.decided)))
+        course.codes = [(without(here, stays), code) for here, code in course.codes]
+        left = stays
+        for shut, state in course.closures:
+            here = both(left, shut)
+            course.codes.append((here, state.rule.number - 1))
+            left = without(left, here)
+        course.decided = course.floor.where(stays, course.decided)
+        course.any_hit = either(course.any_hit, stays)
         course.stays = stays
 
-    def doubt(self, course: _Course) -> tuple[pl.Expr, pl.Expr]:
+    def doubt(self, course: _Course) -> tuple[Level, Level]:
         """Return rank and strictest rank: open rules, what stands behind them, the default."""
-        add = self.steps.add
-        behind = []
-        if any(state.contested is not None for state in course.ordered):
-            behind = [_first([(s.sure, s.rule.rank) for s in course.ordered], -1)]
-        gap = ~course.settled
-        if course.default != _PROHIBITED:
-            gap = gap & ~course.shut
-        last = pl.when(gap).then(_rank(course.default)).otherwise(_rank(-1))
-        wild = _first(course.doubts, -1)
-        peak = add(pl.max_horizontal(course.decided, course.floor, wild, *behind, last))
-        ask = peak > course.decided
-        if OUTCOMES[course.default] in BLOCKING:
-            ask = ask | (~course.any_hit & any_of([doubt for doubt, _ in course.doubts]))
-        return add(pl.when(ask).then(_rank(_NEEDS_FACT)).otherwise(course.decided)), peak
+        gap = opposite(course.settled)
+        if self.default != _PROHIBITED:
+            gap = without(gap, course.shut)
+        wild = self.scale.level([*course.doubts, (gap, self.default)])
+        peak = course.decided.at_least_as_strict(course.floor).at_least_as_strict(wild)
+        if any(state.contested is not False for state in course.ordered):
+            peak = peak.at_least_as_strict(self.behind(course))
+        ask = peak.over(course.decided)
+        if OUTCOMES[self.default] in BLOCKING:
+            doubted = any_of(rows for rows, _ in course.doubts)
+            ask = either(ask, without(doubted, course.any_hit))
+        return self.scale.level([(ask, _NEEDS_FACT)]).where(ask, course.decided), peak
+
+    def behind(self, course: _Course) -> Level:
+        """Return what the rules that nothing contests decide."""
+        left: Plane = True
+        chosen: list[tuple[Plane, int]] = []
+        for state in course.ordered:
+            here = both(left, state.sure)
+            if here is not False:
+                chosen.append((here, state.rule.rank))
+                left = without(left, here)
+        return self.scale.level(chosen)
 
     # -- status ----------------------------------------------------------------------------------
 
-    def duties(self, track: Track, course: _Course, rank: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    def duties(self, course: _Course, rank: Level) -> tuple[Plane, Plane]:
         """Return (some duty before the transfer is unmet, some duty has failed)."""
-        states, code = course.ordered, course.code
+        tally = _Tally(self.reader)
+        for duty in self.track.duties:
+            spared = any_of(rank.equal(OUTCOME_RANK[name]) for name in duty.duty.not_for)
+            tally.add(duty, opposite(spared))
         closures = {state.rule: shut for shut, state in course.closures}
-        unmet: list[pl.Expr] = []
-        failed: list[pl.Expr] = []
-        before = NO
-        for duty in track.duties:
-            arises = self.steps.add(self.reader.truth(duty.when_node).fill_null(True))
-            if duty.duty.not_for:
-                arises = arises & ~any_of(
-                    [rank == OUTCOME_RANK[o] for o in sorted(duty.duty.not_for)]
-                )
-            before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
-        for state in states:
-            route = track.route_duties.get(state.rule.rule.id, ())
-            if not route:
-                continue
-            alike = [
-                other.code
-                for other in states
-                if (other.rule.rank, other.rule.klass) == (state.rule.rank, state.rule.klass)
-            ]
-            hit = (
-                state.hit
-                & ~course.stays
-                & any_of([code.eq_missing(_code(other)) for other in alike])
-            )
-            if state.rule in closures:
-                hit = hit | (
-                    closures[state.rule] & course.stays & (course.decided == state.rule.rank)
-                )
-            hit = self.steps.add(hit)
-            for duty in route:
-                arises = hit & self.reader.truth(duty.when_node).fill_null(True)
-                before = self.duty(duty, self.steps.add(arises), unmet, failed, before)
-        demanding = any_of([rank == OUTCOME_RANK[name] for name in sorted(PRECONDITIONED)])
-        add = self.steps.add
-        return add(any_of([*unmet, demanding & ~before])), add(any_of(failed))
+        for state in course.ordered:
+            route = self.track.route_duties.get(state.rule.rule.id, ())
+            if route:
+                hit = self.deciding(state, course, closures)
+                for duty in route:
+                    tally.add(duty, hit)
+        demanding = any_of(rank.equal(OUTCOME_RANK[name]) for name in PRECONDITIONED)
+        return either(tally.unmet, without(demanding, tally.before)), tally.failed
 
-    def duty(
-        self,
-        duty: BoundDuty,
-        arises: pl.Expr,
-        unmet: list[pl.Expr],
-        failed: list[pl.Expr],
-        before: pl.Expr,
-    ) -> pl.Expr:
-        """Add what one duty says; return whether some duty was due before the transfer so far."""
-        fails = self.reader.truth(duty.fails_node).fill_null(False)
-        failed.append(arises & fails)
-        if not duty.duty.due.before_transfer:
-            return before
-        done = self.reader.truth(duty.done_node).fill_null(False)
-        unmet.append(arises & ~done)
-        return self.steps.add(before | arises)
-
-    # -- the whole -------------------------------------------------------------------------------
-
-    def join(self, sides: list[_Side]) -> dict[str, pl.Expr]:
-        """Return the output columns."""
-        uncovered = (
-            pl.when(any_of([s.exports for s in sides]))
-            .then(_rank(-1))
-            .otherwise(_rank(_NEEDS_HUMAN))
+    def deciding(self, state: _State, course: _Course, closures: dict[BoundRule, Plane]) -> Plane:
+        """Return the rows in which a rule decides, alone or with others as strict."""
+        rule = state.rule
+        alike = any_of(
+            course.firsts.get(other.rule.number, False)
+            for other in course.ordered
+            if (other.rule.rank, other.rule.klass) == (rule.rank, rule.klass)
         )
-        rank = self.steps.add(pl.max_horizontal([uncovered, *(side.rank for side in sides)]))
-        peak = pl.max_horizontal([uncovered, *(side.peak for side in sides)])
-        code = _first_of(sides, rank)
-        outputs = {
-            "outcome": _named(rank, OUTCOMES),
-            "strictest": _named(pl.max_horizontal(peak, rank), OUTCOMES),
-            "rule": _named(code, list(self.codes)) if self.codes else pl.lit(None, dtype=pl.String),
-        }
-        if self.status:
-            undecided = any_of([rank == OUTCOME_RANK[name] for name in sorted(UNDECIDED)])
-            barred = (rank == _PROHIBITED) | any_of([side.failed for side in sides])
-            number = (
-                pl.when(barred)
-                .then(_rank(3))
-                .when(undecided)
-                .then(_rank(2))
-                .when(any_of([side.unmet for side in sides]))
-                .then(_rank(1))
-                .otherwise(_rank(0))
-            )
-            outputs["status"] = _named(number, STATUSES)
-        return outputs
+        hit = without(both(state.hit, alike), course.stays)
+        if rule in closures:
+            stays = both(closures[rule], course.stays)
+            hit = either(hit, both(stays, course.decided.equal(rule.rank)))
+        return hit
 
 
-def _parts(side: _Side) -> tuple[pl.Expr, ...]:
-    return side.rank, side.peak, side.code, side.unmet, side.failed, side.exports
+class _Tally:
+    """Adds up duties."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.unmet: Plane = False
+        self.failed: Plane = False
+        self.before: Plane = False
+
+    def add(self, duty: BoundDuty, rows: Plane) -> None:
+        """Add what one duty says in `rows`."""
+        arises = without(rows, self.reader.truth(duty.when_node).no)
+        if arises is False:
+            return
+        self.failed = either(self.failed, both(arises, self.reader.truth(duty.fails_node).yes))
+        if duty.duty.due.before_transfer:
+            done = self.reader.truth(duty.done_node).yes
+            self.unmet = either(self.unmet, without(arises, done))
+            self.before = either(self.before, arises)
 
 
-@lru_cache(maxsize=256)
-def _rank(value: int) -> pl.Expr:
-    return pl.lit(value, dtype=pl.Int8)
-
-
-@lru_cache(maxsize=4096)
-def _code(value: int | None) -> pl.Expr:
-    """Return the code of a rule; null when no rule decides."""
-    return pl.lit(value, dtype=pl.UInt16)
-
-
-def _first(choices: Sequence[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
-    """Return the rank of the first choice whose condition holds."""
-    result = _rank(otherwise)
-    for condition, rank in reversed(choices):
-        result = pl.when(condition).then(_rank(rank)).otherwise(result)
-    return result
-
-
-def _first_code(choices: Sequence[tuple[pl.Expr, int]]) -> pl.Expr:
-    result = _code(None)
-    for condition, code in reversed(choices):
-        result = pl.when(condition).then(_code(code)).otherwise(result)
-    return result
-
-
-def _first_of(sides: list[_Side], rank: pl.Expr) -> pl.Expr:
-    """Return the code of the deciding rule of the first side as strict as the whole that has
-    one."""
-    result = _code(None)
-    for side in reversed(sides):
-        decides = (side.rank == rank) & side.code.is_not_null()
-        result = pl.when(decides).then(side.code).otherwise(result)
-    return result
-
-
-def _named(code: pl.Expr, names: Sequence[str]) -> pl.Expr:
-    """Turn positions in `names` into an enum."""
-    return code.cast(pl.UInt8 if len(names) < 256 else pl.UInt16).cat.to(pl.Enum(names))
+def _strictest_first(state: _State) -> int:
+    return -state.rule.rank

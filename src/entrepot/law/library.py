@@ -19,7 +19,7 @@ from typing import NoReturn
 from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound
 from entrepot.law import ir
 from entrepot.law.assess import BoundLaw
-from entrepot.law.bind import BoundContent, bind_content
+from entrepot.law.bind import BoundContent, RegimeOfDay, bind_content, bind_regime
 from entrepot.law.compiled import Content, Contradiction, DerivedFact, Regime
 from entrepot.law.compiler import check_regime_ids, compile_books
 from entrepot.law.factset import FactSet, read_facts
@@ -27,6 +27,7 @@ from entrepot.law.jurisdictions import Jurisdictions
 from entrepot.law.kleene import compile_test
 from entrepot.law.model import Flow, RulebookRef
 from entrepot.law.rulebook import Dated, Rulebook, SensitivityText, read_rulebook
+from entrepot.law.segments import Segments, segments_of
 from entrepot.law.vocabulary import Vocabulary
 from entrepot.law.vocabularyfiles import (
     read_contradictions,
@@ -65,6 +66,8 @@ class Library:
         self._days, self._known_days = _boundaries(content, self.jurisdictions)
         self._bindings: dict[tuple[str, str, int, int], BoundContent] = {}
         self._facts_read: dict[str, frozenset[str]] = {}
+        self._segments: dict[str, Segments] = {}
+        self._regimes_of_day: dict[tuple[str, int, int], RegimeOfDay | None] = {}
 
     @classmethod
     def load(cls, root: Path | str | None = None) -> Library:
@@ -145,6 +148,27 @@ class Library:
                 self._bindings.clear()
             bound = self._bindings[key] = bind_content(self, flow)
         return BoundLaw(self, flow, bound)
+
+    def segments(self, regime: str) -> Segments:
+        """Return the stretches of days in which a regime does not change."""
+        found = self._segments.get(regime)
+        if found is None:
+            found = self._segments[regime] = segments_of(self, self.regime(regime))
+        return found
+
+    def regime_on(self, regime: str, as_of: date, known_at: date) -> RegimeOfDay | None:
+        """Return one regime as it stands on a day for every flow; None when it never engages.
+
+        Cheap when it was asked for before on a day of the same stretch.
+        """
+        segments = self.segments(regime)
+        key = (regime, segments.number(as_of, known_at), bisect_right(segments.known, known_at))
+        if key not in self._regimes_of_day:
+            if len(self._regimes_of_day) >= BINDINGS_KEPT_MAX:
+                self._regimes_of_day.clear()
+            bound = bind_regime(self, self.regime(regime), as_of, known_at)
+            self._regimes_of_day[key] = bound
+        return self._regimes_of_day[key]
 
     # -- looking up ------------------------------------------------------------------------------
 

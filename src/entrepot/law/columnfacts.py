@@ -1,0 +1,253 @@
+"""Facts as columns of numbers: from a Polars frame, or one value for all rows.
+
+Every fact becomes one array of small numbers: positions in a list of words (enums, jurisdictions,
+texts, lists of jurisdictions), bits (sets), counts or days, with a mark for unknown. `Table.take`
+cuts rows out, so that a regime looks only at the flows it speaks to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from entrepot.kernel.errors import InvalidInput
+from entrepot.law.model import Scalar
+from entrepot.law.planes import Mask
+from entrepot.law.vocabulary import FactSpec, Vocabulary
+
+_TYPES: dict[str, pl.DataType] = {
+    "bool": pl.Boolean(),
+    "int": pl.Int64(),
+    "number": pl.Float64(),
+    "date": pl.Date(),
+    "text": pl.String(),
+    "jurisdiction": pl.String(),
+    "set": pl.List(pl.String()),
+    "jurisdictions": pl.List(pl.String()),
+}
+_EPOCH = date(1970, 1, 1).toordinal()
+SET_MEMBERS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """Positions in `words`, shape (rows,); `len(words)` is unknown. A number stands for all
+    rows."""
+
+    codes: NDArray[Any] | int
+    words: tuple[Scalar, ...]
+
+    def take(self, rows: NDArray[np.intp]) -> Codes:
+        """Return the column at `rows`."""
+        return self if isinstance(self.codes, int) else Codes(self.codes[rows], self.words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """Sets as bits, shape (rows,), bit i for `words[i]`; `missing` marks unknown rows."""
+
+    bits: NDArray[np.uint64] | int
+    missing: Mask | None
+    words: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.intp]) -> Members:
+        """Return the column at `rows`."""
+        if isinstance(self.bits, int):
+            return self
+        missing = None if self.missing is None else self.missing[rows]
+        return Members(self.bits[rows], missing, self.words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """Counts, amounts, or days (proleptic ordinals), shape (rows,); `missing` marks unknown
+    rows."""
+
+    values: NDArray[Any] | int | float
+    missing: Mask | None
+
+    def take(self, rows: NDArray[np.intp]) -> Numbers:
+        """Return the column at `rows`."""
+        if not isinstance(self.values, np.ndarray):
+            return self
+        return Numbers(self.values[rows], None if self.missing is None else self.missing[rows])
+
+
+Column: TypeAlias = Codes | Members | Numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns by fact, all of `rows` rows; a fact without a column is unknown throughout."""
+
+    rows: int
+    columns: Mapping[str, Column]
+
+    def take(self, rows: NDArray[np.intp], facts: frozenset[str]) -> Table:
+        """Return the columns of `facts` at `rows`; all rows in order cost nothing."""
+        if len(rows) == self.rows:
+            return self
+        return Table(
+            len(rows),
+            {name: column.take(rows) for name, column in self.columns.items() if name in facts},
+        )
+
+
+def column_type(spec: FactSpec) -> pl.DataType:
+    """Return the Polars type of a fact's column; an enum compares as fast as a number."""
+    return pl.Enum(list(spec.values)) if spec.type == "enum" else _TYPES[spec.type]
+
+
+def plain(value: Scalar | None) -> object:
+    """Return a value as Polars takes it: a set as a sorted list."""
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def day_number(day: date) -> int:
+    """Return a day as the columns hold it."""
+    return day.toordinal()
+
+
+def words_of(spec: FactSpec, vocabulary: Vocabulary) -> tuple[Scalar, ...]:
+    """Return the values that a fact's codes stand for, as far as the vocabulary fixes them."""
+    match spec.type:
+        case "bool":
+            return (False, True)
+        case "enum" | "set":
+            return tuple(spec.values)
+        case "jurisdiction":
+            return tuple(vocabulary.jurisdictions.names)
+        case _:
+            return ()
+
+
+def constant(spec: FactSpec, value: Scalar, vocabulary: Vocabulary) -> Column:
+    """Return a column that says `value` of every row."""
+    if isinstance(value, bool) or spec.type in ("enum", "jurisdiction"):
+        words = words_of(spec, vocabulary)
+        return Codes(words.index(value), words)
+    if isinstance(value, date):
+        return Numbers(day_number(value), None)
+    if isinstance(value, (int, float)):
+        return Numbers(value, None)
+    if spec.type == "set" and isinstance(value, frozenset):
+        members = tuple(spec.values)
+        return Members(bits_of(value, members), None, members)
+    return Codes(0, (value,))
+
+
+def bits_of(members: frozenset[str], words: tuple[str, ...]) -> int:
+    """Return a set as bits."""
+    return sum(1 << words.index(member) for member in members)
+
+
+def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
+    """Return a Polars column as numbers.
+
+    Raises `InvalidInput` for another type than the fact's, and for a value that it does not know.
+    """
+    series = _typed(spec, series)
+    match spec.type:
+        case "bool":
+            return Codes(series.cast(pl.UInt8).fill_null(2).to_numpy(), (False, True))
+        case "enum":
+            return _enum_codes(series, tuple(spec.values))
+        case "jurisdiction":
+            words = tuple(vocabulary.jurisdictions.names)
+            return _enum_codes(_cast(spec, series, _enum(words)), words)
+        case "text":
+            distinct = series.drop_nulls().unique().sort()
+            words = tuple(distinct.to_list())
+            return _enum_codes(series.cast(_enum(words)), words)
+        case "set":
+            return _set_bits(spec, series, tuple(spec.values))
+        case "jurisdictions":
+            return _list_codes(series)
+        case "date":
+            days = series.cast(pl.Int32).cast(pl.Int64) + _EPOCH
+            return Numbers(days.fill_null(0).to_numpy(), _missing(series))
+        case _:
+            return Numbers(series.fill_null(0).to_numpy(), _missing(series))
+
+
+def _typed(spec: FactSpec, series: pl.Series) -> pl.Series:
+    kind, expected = series.dtype, column_type(spec)
+    worded = isinstance(expected, (pl.Enum, pl.String))
+    words = worded and isinstance(kind, (pl.Enum, pl.Categorical, pl.String))
+    numeric = expected.is_numeric() and kind.is_numeric()
+    if kind == pl.Null:
+        return series.cast(expected)
+    if kind != expected and not numeric and not words:
+        raise InvalidInput(
+            f"column {spec.name} has type {kind}", remedy=f"expected {expected} for this fact"
+        )
+    if words and kind != expected:
+        return _cast(spec, series.cast(pl.String), expected)
+    return series
+
+
+def _cast(spec: FactSpec, series: pl.Series, kind: pl.DataType) -> pl.Series:
+    try:
+        return series.cast(kind)
+    except pl.exceptions.InvalidOperationError:
+        raise InvalidInput(
+            f"column {spec.name} has a value that its fact does not know",
+            remedy=f"expected {spec.expected}",
+        ) from None
+
+
+@lru_cache(maxsize=64)
+def _enum(words: tuple[str, ...]) -> pl.Enum:
+    return pl.Enum(words)
+
+
+def _enum_codes(series: pl.Series, words: tuple[Any, ...]) -> Codes:
+    kind = pl.UInt8 if len(words) < 255 else pl.UInt16 if len(words) < 65_535 else pl.UInt32
+    return Codes(series.to_physical().cast(kind).fill_null(len(words)).to_numpy(), words)
+
+
+def _missing(series: pl.Series) -> Mask | None:
+    return series.is_null().to_numpy() if series.null_count() else None
+
+
+def _set_bits(spec: FactSpec, series: pl.Series, words: tuple[str, ...]) -> Members:
+    if len(words) > SET_MEMBERS_MAX:
+        raise InvalidInput(f"{spec.name} has more than {SET_MEMBERS_MAX} members")
+    rows = np.repeat(np.arange(len(series)), series.list.len().fill_null(0).to_numpy())
+    # An empty list explodes to a null; those and the nulls have no member to set.
+    items = _cast(spec, series.explode().drop_nulls(), _enum(words))
+    bits = np.zeros(len(series), np.uint64)
+    shifts = items.to_physical().cast(pl.UInt64).to_numpy()
+    np.bitwise_or.at(bits, rows, np.left_shift(np.uint64(1), shifts))
+    return Members(bits, _missing(series), words)
+
+
+def _list_codes(series: pl.Series) -> Codes:
+    """Return lists of words as positions among the distinct lists."""
+    spelled = series.list.sort().list.join("\n")
+    distinct = spelled.drop_nulls().unique().sort()
+    words = tuple(frozenset(text.split("\n")) - {""} for text in distinct)
+    return Codes(_enum_codes(spelled.cast(pl.Enum(distinct)), tuple(distinct)).codes, words)
+
+
+def where_codes(found: Codes, test: Callable[[Any], bool]) -> Mask | bool:
+    """Return the rows whose word passes `test`; unknown rows do not."""
+    if isinstance(found.codes, int):
+        return found.codes < len(found.words) and test(found.words[found.codes])
+    wanted = [code for code, word in enumerate(found.words) if test(word)]
+    if not wanted:
+        return False
+    if len(wanted) == 1:
+        one: Mask = np.equal(found.codes, wanted[0])
+        return one
+    chosen = np.zeros(len(found.words) + 1, np.bool_)
+    chosen[wanted] = True
+    some: Mask = chosen[found.codes]
+    return some

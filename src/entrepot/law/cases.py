@@ -177,14 +177,23 @@ def _dotted(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def facts_of_case(library: Library, case: Case) -> dict[str, Any]:
+    """Return the facts of a case by dotted name, its own laid over those of its profile.
+
+    Raises `NotFound` for an unknown profile.
+    """
+    text = case.text
+    profile = _dotted(library.profile(text.profile)) if text.profile else {}
+    return {**profile, **_dotted(text.facts)}
+
+
 def run_case(library: Library, case: Case) -> CaseResult:
     """Assess one case with the scalar back end and compare."""
     result = CaseResult(case)
     text = case.text
     try:
         result.flow = library.flow(text.origin, text.destination, text.as_of, text.known_at)
-        profile = _dotted(library.profile(text.profile)) if text.profile else {}
-        result.facts = library.facts({**profile, **_dotted(text.facts)})
+        result.facts = library.facts(facts_of_case(library, case))
         bound = library.bind(result.flow)
         result.assessment = bound.assess(result.facts)
     except (InvalidInput, NotFound) as error:

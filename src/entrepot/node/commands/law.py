@@ -32,6 +32,7 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
+from entrepot.node.commands import lawdiff
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -52,7 +53,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group("law", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, show and check the rulebooks and their facts."""
+    """List, show, check and compare the rulebooks and their facts."""
+
+
+command.add_command(lawdiff.command)
 
 
 def print_json(value: object) -> None:

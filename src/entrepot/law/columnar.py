@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,13 +19,22 @@ from numpy.typing import NDArray
 
 from entrepot.kernel.errors import InvalidInput
 from entrepot.law.bind import BoundDerivation, BoundRegime
-from entrepot.law.columnfacts import Numbers, Table, column, column_type, constant, plain
+from entrepot.law.columnfacts import (
+    Chosen,
+    Numbers,
+    Rows,
+    Table,
+    column,
+    column_type,
+    constant,
+    plain,
+)
 from entrepot.law.columnlogic import Reader
 from entrepot.law.columntracks import NO_RULE, Judge, Outcome
 from entrepot.law.judge import Track
 from entrepot.law.model import Scalar
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES, UNDECIDED
-from entrepot.law.planes import Plane, both, mask, opposite, without
+from entrepot.law.planes import Mask, Plane, both, mask, opposite, without
 from entrepot.law.vocabulary import FactSpec, Vocabulary
 
 if TYPE_CHECKING:
@@ -36,10 +45,10 @@ STATUSES: tuple[str, ...] = ("open", "conditional", "undecided", "barred")
 ROWS_AT_ONCE = 1 << 18
 """Planes of this many rows stay in a processor's cache."""
 
+_FEW = 8
+_Item = TypeVar("_Item", bound=np.generic)
 _NEEDS_HUMAN = OUTCOME_RANK["NEEDS_HUMAN"]
 _PROHIBITED = OUTCOME_RANK["PROHIBITED"]
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +59,31 @@ class ColumnSide:
     role: str
     rows: Rows | None
     """Positions in the table, shape (n,); None for all of them."""
-    count: int
+    judged: int
+    """How many rows were judged."""
+    among: Rows | None
+    """Positions of `rows` among those that were judged; None when just these were."""
     track: Track
     outcome: Outcome
 
     def ranks(self) -> NDArray[np.int8]:
         """Return the position in `OUTCOMES` per row, shape (n,)."""
-        return self.outcome.rank.unpack(self.count)
+        return self._picked(self.outcome.rank.unpack(self.judged))
+
+    def peaks(self) -> NDArray[np.int8]:
+        """Return the strictest possible outcome likewise."""
+        return self._picked(self.outcome.peak.unpack(self.judged))
+
+    def places(self) -> NDArray[np.uint16]:
+        """Return the position in `track.rules` of the deciding rule, shape (n,), or `NO_RULE`."""
+        return self._picked(self.outcome.rules(self.judged))
+
+    def mask(self, rows: Plane) -> Mask:
+        """Return a plane over the judged rows as a mask of shape (n,)."""
+        return self._picked(mask(rows, self.judged))
+
+    def _picked(self, whole: NDArray[_Item]) -> NDArray[_Item]:
+        return whole if self.among is None else whole[self.among]
 
 
 def frame_of(rows: Iterable[Mapping[str, Scalar]], specs: Mapping[str, FactSpec]) -> pl.DataFrame:
@@ -108,14 +135,14 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
     whole = Table(frame.height, table.columns)
     answers = _Answers(frame.height, status=status)
     for start in range(0, frame.height, ROWS_AT_ONCE):
-        piece = np.arange(start, min(frame.height, start + ROWS_AT_ONCE))
+        piece = slice(start, min(frame.height, start + ROWS_AT_ONCE))
         part = whole.take(piece, read | {"flow.as_of"})
         reader = Reader(part, vocabulary)
         reader.derive(bound.content.derivations)
         asked = _Asked(part, reader)
         for regime in bound.content.regimes:
             for side in asked.sides(regime, bound.content.derivations, read, status=status):
-                answers.add(side, piece if side.rows is None else piece[side.rows])
+                answers.add(side, piece if side.rows is None else side.rows + start)
     return answers.frame()
 
 
@@ -232,10 +259,21 @@ class _Asked:
             chosen = self.chosen(here)
             if chosen is not None and not len(chosen):
                 continue
-            judged = self.reader_of(chosen, derivations, read)
+            among = None
+            if self.whole and chosen is not None and len(chosen) * _FEW > self.table.rows:
+                # Judging all rows shares what other regimes read; cutting out many costs more.
+                among, judged = chosen, self.reader
+            else:
+                judged = self.reader_of(chosen, derivations, read)
             outcome = Judge(option.track, judged).outcome(status=status)
-            name = regime.regime.id
-            yield ColumnSide(name, option.role, chosen, judged.rows, option.track, outcome)
+            yield ColumnSide(
+                regime.regime.id, option.role, chosen, judged.rows, among, option.track, outcome
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the reader looks at every row of the table."""
+        return self.rows is None and self.reader.table is self.table
 
     def chosen(self, here: Plane) -> Rows | None:
         """Return the rows of the table that a plane over the asked rows holds."""
@@ -248,7 +286,7 @@ class _Asked:
         self, chosen: Rows | None, derivations: Sequence[BoundDerivation], read: frozenset[str]
     ) -> Reader:
         """Return a reader of the chosen rows with everything derived."""
-        if chosen is None and self.reader.table is self.table:
+        if chosen is None and self.whole:
             judged = self.reader
         else:
             part = self.table if chosen is None else self.table.take(chosen, read)
@@ -271,28 +309,27 @@ class _Answers:
         self.rules: dict[str, int] = {}
         """Rule id → code, from 1; 0 is no rule."""
 
-    def add(self, side: ColumnSide, rows: Rows | None) -> None:
+    def add(self, side: ColumnSide, rows: Chosen | None) -> None:
         """Join one side into the answers of `rows` (all when None)."""
-        at: Rows | slice = slice(None) if rows is None else rows
+        at = slice(None) if rows is None else rows
         rank, old = side.ranks(), self.rank[at]
         codes = self.codes(side)
         named = (rank > old) | ((rank == old) & (self.code[at] == 0))
         self.code[at] = np.where(named, codes, self.code[at])
         self.rank[at] = np.maximum(rank, old)
-        peak = side.outcome.peak.unpack(side.count)
-        self.peak[at] = np.maximum(np.maximum(peak, rank), self.peak[at])
+        self.peak[at] = np.maximum(np.maximum(side.peaks(), rank), self.peak[at])
         if side.role == "export":
             self.exported[at] = True
         if self.status:
-            self.unmet[at] |= mask(side.outcome.unmet, side.count)
-            self.failed[at] |= mask(side.outcome.failed, side.count)
+            self.unmet[at] |= side.mask(side.outcome.unmet)
+            self.failed[at] |= side.mask(side.outcome.failed)
 
     def codes(self, side: ColumnSide) -> NDArray[np.uint16]:
         """Return the rule of every row of a side as a code."""
         table = np.zeros(len(side.track.rules) + 1, np.uint16)
         for place, rule in enumerate(side.track.rules):
             table[place] = self.rules.setdefault(rule.rule.id, len(self.rules) + 1)
-        places = side.outcome.rules(side.count)
+        places = side.places()
         found: NDArray[np.uint16] = table[np.where(places == NO_RULE, len(table) - 1, places)]
         return found
 

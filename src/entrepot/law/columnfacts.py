@@ -33,7 +33,12 @@ _TYPES: dict[str, pl.DataType] = {
     "jurisdictions": pl.List(pl.String()),
 }
 _EPOCH = date(1970, 1, 1).toordinal()
-SET_MEMBERS_MAX = 64
+WORD_BITS = 64
+_WORD = (1 << WORD_BITS) - 1
+
+
+Rows: TypeAlias = NDArray[np.intp]
+Chosen: TypeAlias = Rows | slice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,25 +49,28 @@ class Codes:
     codes: NDArray[Any] | int
     words: tuple[Scalar, ...]
 
-    def take(self, rows: NDArray[np.intp]) -> Codes:
+    def take(self, rows: Chosen) -> Codes:
         """Return the column at `rows`."""
         return self if isinstance(self.codes, int) else Codes(self.codes[rows], self.words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """Sets as bits, shape (rows,), bit i for `words[i]`; `missing` marks unknown rows."""
+    """Sets as bits, shape (words of 64 bits, rows): bit i is for `words[i]`.
 
-    bits: NDArray[np.uint64] | int
+    `missing` marks unknown rows. A tuple of numbers stands for all rows.
+    """
+
+    bits: NDArray[np.uint64] | tuple[int, ...]
     missing: Mask | None
     words: tuple[str, ...]
 
-    def take(self, rows: NDArray[np.intp]) -> Members:
+    def take(self, rows: Chosen) -> Members:
         """Return the column at `rows`."""
-        if isinstance(self.bits, int):
+        if isinstance(self.bits, tuple):
             return self
         missing = None if self.missing is None else self.missing[rows]
-        return Members(self.bits[rows], missing, self.words)
+        return Members(self.bits[:, rows], missing, self.words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +81,7 @@ class Numbers:
     values: NDArray[Any] | int | float
     missing: Mask | None
 
-    def take(self, rows: NDArray[np.intp]) -> Numbers:
+    def take(self, rows: Chosen) -> Numbers:
         """Return the column at `rows`."""
         if not isinstance(self.values, np.ndarray):
             return self
@@ -90,12 +98,13 @@ class Table:
     rows: int
     columns: Mapping[str, Column]
 
-    def take(self, rows: NDArray[np.intp], facts: frozenset[str]) -> Table:
-        """Return the columns of `facts` at `rows`; all rows in order cost nothing."""
-        if len(rows) == self.rows:
+    def take(self, rows: Chosen, facts: frozenset[str]) -> Table:
+        """Return the columns of `facts` at `rows`, ascending; all rows cost nothing."""
+        count = len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows)
+        if count == self.rows:
             return self
         return Table(
-            len(rows),
+            count,
             {name: column.take(rows) for name, column in self.columns.items() if name in facts},
         )
 
@@ -137,15 +146,16 @@ def constant(spec: FactSpec, value: Scalar, vocabulary: Vocabulary) -> Column:
         return Numbers(day_number(value), None)
     if isinstance(value, (int, float)):
         return Numbers(value, None)
-    if spec.type == "set" and isinstance(value, frozenset):
-        members = tuple(spec.values)
+    if isinstance(value, frozenset):
+        members = tuple(sorted(value))
         return Members(bits_of(value, members), None, members)
     return Codes(0, (value,))
 
 
-def bits_of(members: frozenset[str], words: tuple[str, ...]) -> int:
-    """Return a set as bits."""
-    return sum(1 << words.index(member) for member in members)
+def bits_of(members: frozenset[str], words: tuple[str, ...]) -> tuple[int, ...]:
+    """Return a set as words of 64 bits; members that are not among `words` are left out."""
+    whole = sum(1 << place for place, word in enumerate(words) if word in members)
+    return tuple(whole >> start & _WORD for start in range(0, max(len(words), 1), WORD_BITS))
 
 
 def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
@@ -163,13 +173,9 @@ def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
             words = tuple(vocabulary.jurisdictions.names)
             return _enum_codes(_cast(spec, series, _enum(words)), words)
         case "text":
-            distinct = series.drop_nulls().unique().sort()
-            words = tuple(distinct.to_list())
-            return _enum_codes(series.cast(_enum(words)), words)
-        case "set":
-            return _set_bits(spec, series, tuple(spec.values))
-        case "jurisdictions":
-            return _list_codes(series)
+            return _text_codes(series)
+        case "set" | "jurisdictions":
+            return _set_bits(spec, series)
         case "date":
             days = series.cast(pl.Int32).cast(pl.Int64) + _EPOCH
             return Numbers(days.fill_null(0).to_numpy(), _missing(series))
@@ -217,24 +223,30 @@ def _missing(series: pl.Series) -> Mask | None:
     return series.is_null().to_numpy() if series.null_count() else None
 
 
-def _set_bits(spec: FactSpec, series: pl.Series, words: tuple[str, ...]) -> Members:
-    if len(words) > SET_MEMBERS_MAX:
-        raise InvalidInput(f"{spec.name} has more than {SET_MEMBERS_MAX} members")
-    rows = np.repeat(np.arange(len(series)), series.list.len().fill_null(0).to_numpy())
-    # An empty list explodes to a null; those and the nulls have no member to set.
-    items = _cast(spec, series.explode().drop_nulls(), _enum(words))
-    bits = np.zeros(len(series), np.uint64)
-    shifts = items.to_physical().cast(pl.UInt64).to_numpy()
-    np.bitwise_or.at(bits, rows, np.left_shift(np.uint64(1), shifts))
+def _text_codes(series: pl.Series) -> Codes:
+    """Return texts as positions among the distinct ones."""
+    words = tuple(series.drop_nulls().unique().sort().to_list())
+    return _enum_codes(series.cast(_enum(words)), words)
+
+
+def _set_bits(spec: FactSpec, series: pl.Series) -> Members:
+    """Return lists of words as sets of bits, in the order of the fact's members if it has any."""
+    lists: Any = series.to_arrow()
+    offsets = lists.offsets.to_numpy()
+    items = pl.Series(lists.values[offsets[0] : offsets[-1]], dtype=pl.String)
+    words = tuple(spec.values) or tuple(items.unique().sort().to_list())
+    codes = _cast(spec, items, _enum(words)).to_physical().cast(pl.UInt64).to_numpy()
+    counts = np.diff(offsets)
+    bits = np.zeros((max(1, -(-len(words) // WORD_BITS)), len(series)), np.uint64)
+    filled = np.flatnonzero(counts)
+    if len(filled):
+        starts = (np.cumsum(counts) - counts)[filled]
+        for word in range(len(bits)):
+            here = codes - np.uint64(word * WORD_BITS)
+            # Members of another word shift out: a number below zero wraps to a large one.
+            set_ = np.where(here < WORD_BITS, np.left_shift(np.uint64(1), here & np.uint64(63)), 0)
+            bits[word, filled] = np.bitwise_or.reduceat(set_.astype(np.uint64), starts)
     return Members(bits, _missing(series), words)
-
-
-def _list_codes(series: pl.Series) -> Codes:
-    """Return lists of words as positions among the distinct lists."""
-    spelled = series.list.sort().list.join("\n")
-    distinct = spelled.drop_nulls().unique().sort()
-    words = tuple(frozenset(text.split("\n")) - {""} for text in distinct)
-    return Codes(_enum_codes(spelled.cast(pl.Enum(distinct)), tuple(distinct)).codes, words)
 
 
 def where_codes(found: Codes, test: Callable[[Any], bool]) -> Mask | bool:

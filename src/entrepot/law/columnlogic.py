@@ -156,7 +156,7 @@ class Reader:
 
     def _set_numbers(self, name: str, values: NDArray[Any] | int | float, rows: Plane) -> None:
         seen = self.fact(name)
-        if rows is True:
+        if rows is True or seen.known is False:
             seen.column = Numbers(values, None)
         else:
             old = seen.column.values if isinstance(seen.column, Numbers) else 0
@@ -339,19 +339,25 @@ def _known(column: Column | None) -> Plane:
 
 def _members(column: Members, node: ir.Node | None) -> Plane:
     """Return the rows whose set passes `Has` or `Empty`; unknown rows do not."""
-    found: Any
     if isinstance(node, ir.Has):
-        known = frozenset(column.words)
-        if node.every and not node.members <= known:
+        if node.every and not node.members <= frozenset(column.words):
             return False
-        wanted = bits_of(node.members & known, column.words)
-        bits = column.bits
-        wide = wanted if isinstance(bits, int) else np.uint64(wanted)
-        found = (bits & wide) == wide if node.every else (bits & wide) != 0
+        wanted = bits_of(node.members, column.words)
     elif isinstance(node, ir.Empty):
-        found = column.bits == 0
+        wanted = (0,) * len(column.bits)
     else:
         raise AssertionError(f"not a question about a set: {node}")
+    found: Any = isinstance(node, ir.Empty) or node.every
+    for bits, wide in zip(column.bits, wanted, strict=True):
+        mark = wide if isinstance(bits, int) else np.uint64(wide)
+        if isinstance(node, ir.Empty):
+            found = found & (bits == 0)
+        elif not wide:
+            continue
+        elif node.every:
+            found = found & ((bits & mark) == mark)
+        else:
+            found = found | ((bits & mark) != 0)
     if column.missing is not None:
         found = found & ~column.missing
     return plane(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -173,3 +174,90 @@ def test_assess_prints_commitments_apart(
     out = capsys.readouterr().out
     assert "What the states promised each other" in out and "decides nothing" in out
     assert "except: Toys that bite." in out
+
+
+def recorded(capsys: pytest.CaptureFixture[str], root: Path, path: Path) -> Path:
+    _, out, _ = run(capsys, "list", "--json", "--laws", str(root))
+    path.write_text(out)
+    return path
+
+
+def test_check_names_every_file_that_is_not_as_recorded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
+    shutil.copytree(TOY, root)
+    cases.write_text(
+        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
+    )
+    hashes = recorded(capsys, root, tmp_path / "hashes.json")
+    order = ("check", "--laws", str(root), "--cases", str(cases), "--hashes", str(hashes))
+    assert run(capsys, *order)[0] == 0
+    book = root / "zz" / "toy-act.md"
+    book.write_text(book.read_text().replace("value: 1_000}", "value: 9_999}"))
+    (root / "zz" / "pact.md").write_text(TREATY)
+    (root / "facts" / "derived.yaml").write_text("")
+    code, out, err = run(capsys, *order)
+    assert (code, out) == (5, "")
+    assert "hash mismatch: facts/derived.yaml has changed; zz/toy-act.md has changed;" in err
+    assert "zz/pact.md is new" in err
+    book.unlink()
+    assert "zz/toy-act.md is gone" in run(capsys, *order)[2]
+
+
+def test_check_reads_the_hashes_of_a_certificate(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
+    shutil.copytree(TOY, root)
+    cases.write_text(
+        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
+    )
+    book = root / "zz" / "toy-act.md"
+    digest = hashlib.sha256(book.read_bytes()).hexdigest()
+    hashes = tmp_path / "verified.json"
+    hashes.write_text(json.dumps({"holds": True, "certificate": {"law": {"toy-act": digest}}}))
+    order = ("check", "--laws", str(root), "--cases", str(cases), "--hashes", str(hashes))
+    assert run(capsys, *order)[0] == 0
+    book.write_text(book.read_text() + "\n")
+    code, _, err = run(capsys, *order)
+    assert (code, "zz/toy-act.md (toy-act) has changed" in err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (None, 6, "no such file of recorded hashes"),
+        ("{", 2, "not JSON"),
+        ("[]", 2, "no recorded hashes"),
+        ('{"a": "b"}', 2, "no recorded hashes"),
+    ],
+)
+def test_recorded_hashes_that_are_none_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, code: int, said: str
+) -> None:
+    path = tmp_path / "hashes.json"
+    if text is not None:
+        path.write_text(text)
+    got, _, err = run(capsys, "check", "--laws", str(TOY), "--hashes", str(path))
+    assert (got, said in err) == (code, True)
+
+
+def test_check_names_an_unreachable_rule_with_file_and_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
+    shutil.copytree(TOY, root)
+    cases.write_text(
+        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
+    )
+    book = root / "zz" / "toy-act.md"
+    text = book.read_text().replace("when: recipient.order\n", "when: data.hr and not data.hr\n")
+    book.write_text(text)
+    line = text.split("\n").index("when: data.hr and not data.hr") + 1
+    order = ("check", "--laws", str(root), "--cases", str(cases))
+    code, out, err = run(capsys, *order)
+    assert code == 1 and "1 passed, 0 failed" in out
+    assert f"zz/toy-act.md:{line}: unreachable rule T-2-ORDER: its condition contradicts" in err
+    report = json.loads(run(capsys, *order, "--json")[1])
+    assert list(report["faults"]) == [f"zz/toy-act.md:{line}"]

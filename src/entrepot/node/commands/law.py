@@ -13,11 +13,13 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.text import Text
 
-from entrepot.kernel.errors import Error, InvalidLaw
+from entrepot.kernel.errors import Error, InvalidLaw, VerificationError
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
 from entrepot.law.compiler import NO_REGIME
 from entrepot.law.coverage import Coverage, measure_coverage
+from entrepot.law.hashes import differences, file_hashes, read_hashes
 from entrepot.law.library import Library, read_library
+from entrepot.law.reach import unreachable_rules
 from entrepot.law.rulebook import (
     CommitmentText,
     Dated,
@@ -85,7 +87,8 @@ def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None
     books = [book for book in library.rulebooks if _in_force(book, as_of)]
     if as_json:
         rows = [_summary(book) for book in books]
-        listed = {"rulebooks": rows, "profiles": sorted(library.profiles)}
+        listed: dict[str, object] = {"rulebooks": rows, "profiles": sorted(library.profiles)}
+        listed["files"] = file_hashes(library.root)
         print_json({**listed, "faults": {f: str(e) for f, e in faults.items()}})
         return
     console = Screen(highlight=False)
@@ -379,14 +382,29 @@ def print_profile(name: str, facts: dict[str, object]) -> None:
     default=None,
     help="A case file or a folder of them; default: the cases beside the rulebooks.",
 )
+@click.option(
+    "--hashes",
+    "hashes_path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Recorded hashes (`law list --json`): exit 5 naming every file that is not as recorded.",
+)
 @laws_option
 @_json
-def check(cases_path: Path | None, laws: Path | None, as_json: bool) -> None:
-    """Run cases in both back ends; the last line is `N passed, N failed`."""
+def check(
+    cases_path: Path | None, hashes_path: Path | None, laws: Path | None, as_json: bool
+) -> None:
+    """Run cases in both back ends; the last line is `N passed, N failed`.
+
+    Rulebooks that do not load and rules that nothing can reach are named with file and line.
+    """
     # Imported here: only this command needs Polars.
     from entrepot.law.columncheck import compare_back_ends
 
     library, faults = read_library(laws)
+    if hashes_path is not None:
+        _compare_hashes(library, hashes_path)
+    faults |= {fault.where: fault for fault in unreachable_rules(library)}
     results = [run_case(library, case) for case in find_cases(cases_path or library.root)]
     compare_back_ends(library, results)
     coverage = measure_coverage(library, results) if cases_path is None else None
@@ -404,6 +422,16 @@ def check(cases_path: Path | None, laws: Path | None, as_json: bool) -> None:
             print_coverage(library, coverage)
         click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     sys.exit(1 if failed or faults else 0)
+
+
+def _compare_hashes(library: Library, path: Path) -> None:
+    """Raise `VerificationError` naming every file of law that is not as recorded in `path`."""
+    differs = differences(library, read_hashes(path))
+    if differs:
+        raise VerificationError(
+            f"hash mismatch: {'; '.join(differs)}",
+            remedy="put the recorded files back, or record the new ones after reading the change",
+        )
 
 
 def _report(

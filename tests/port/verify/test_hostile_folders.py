@@ -17,6 +17,7 @@ from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.decisions import Decision, Granted
 from entrepot.kernel.home import open_node
 from entrepot.kernel.institution import ActKind, Facts, Institution, Request
+from entrepot.law import Library
 from entrepot.port.clear import rules
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import KIND, Certificate, as_body, clearance_id
@@ -137,3 +138,16 @@ def test_a_clearance_that_the_law_does_not_give_is_found_out(made: Path, copy: P
     found = verify(copy, library=stage.library())
     assert found.failed is not None and found.failed.name == "law"
     assert "another answer" in found.failed.detail
+
+
+def test_law_that_was_changed_within_its_release_is_refused(made: Path, tmp_path: Path) -> None:
+    root = tmp_path / "laws"
+    shutil.copytree(stage.library().root, root)
+    real = verify(made / "out", library=Library.load(root))
+    assert real.holds and real.certificate is not None
+    (relied,) = [name for name in real.certificate.law if name == "cn-provisions-2024"]
+    book = root / stage.library().content.books[relied].file
+    book.write_text(book.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    found = verify(made / "out", library=Library.load(root))
+    assert found.failed is not None and found.failed.name == "law"
+    assert "hash mismatch" in found.failed.detail and relied in found.failed.detail

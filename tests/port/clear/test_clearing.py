@@ -22,6 +22,7 @@ from entrepot.port.clear.certificate import Certificate, as_body, from_body, wit
 from entrepot.port.clear.clearing import Cleared, RefusedClearance
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.counters import COUNTERS, window_start
+from entrepot.port.change.updates import record_law
 from entrepot.port.clear.institution import port_institution
 from entrepot.port.model import Inspection
 from entrepot.port.plan.model import Plan
@@ -301,6 +302,7 @@ def submit(home: Path, body: dict[str, object]) -> Granted | Refused:
     with open_node(
         home, institutions=(port_institution(stage.library()),), clock=lambda: stage.NOON
     ) as node:
+        record_law(node, stage.library(), clock=lambda: stage.NOON)
         act = sign_act(node.party, KIND, body, issued_at=stage.NOON, act_id=new_act_id())
         decision = node.sequencer.submit(act).decision
         assert isinstance(decision, Granted | Refused)

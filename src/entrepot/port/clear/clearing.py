@@ -25,6 +25,7 @@ from entrepot.kernel.errors import Conflict, InvalidInput
 from entrepot.kernel.home import Node, system_clock
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment
+from entrepot.port.change.updates import record_law
 from entrepot.port.clear.acts import check_parties
 from entrepot.port.clear.certificate import (
     KIND,
@@ -116,6 +117,7 @@ def clear(
             "the target of a clearance exists", value=order.out, remedy="name a new folder"
         )
     check_parties(order.parties)
+    record_law(node, order.goods.library, clock=clock)
     return _Clearing(order, node, clock, on_step or (lambda _name: None)).run()
 
 

@@ -1,4 +1,4 @@
-"""The port as an institution: how its one kind of act plugs into the sequencer."""
+"""The port as an institution: how its kinds of act plug into the sequencer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from entrepot.kernel.decisions import Decision
 from entrepot.kernel.institution import ActKind, Facts, Institution, Request
 from entrepot.law.library import Library
+from entrepot.port.change import updates
+from entrepot.port.change.tables import apply_law
 from entrepot.port.clear import rules
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import KIND, Certificate
@@ -28,7 +30,14 @@ def port_institution(library: Library | None = None) -> Institution:
     def decide(request: Request[Certificate], relied: Facts) -> Decision:
         return rules.decide(request, relied, law())
 
-    return Institution("port", (ActKind(KIND, shape, facts, decide, apply),), TABLES)
+    def decide_law(request: Request[updates.LawUpdate], relied: Facts) -> Decision:
+        return updates.decide(request, relied, law())
+
+    kinds = (
+        ActKind(KIND, shape, facts, decide, apply),
+        ActKind(updates.KIND, updates.shape, updates.facts, decide_law, apply_law, public=True),
+    )
+    return Institution("port", kinds, TABLES)
 
 
 @cache

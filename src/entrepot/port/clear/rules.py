@@ -22,6 +22,7 @@ from entrepot.law.assess import BoundLaw
 from entrepot.law.factset import FactSet, Finding
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Side
+from entrepot.port.change.tables import law_on_record
 from entrepot.port.clear.certificate import Certificate, as_body, signed_routes
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.counters import COUNTERS, Counter
@@ -52,7 +53,9 @@ def facts(read: sa.Connection, request: Request[Certificate], library: Library) 
     )
     hashes = library.hashes()
     law = sorted(hashes[name] for name in body.law if name in hashes)
-    return Facts({"known_counts": dict(known)}, tuple(law))
+    recorded = law_on_record(read)
+    on_record = {name: recorded.get(name, b"").hex() for name in body.law}
+    return Facts({"known_counts": dict(known), "law_on_record": on_record}, tuple(law))
 
 
 def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:
@@ -73,6 +76,7 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
     reasons += not_open(assessment)
     reasons += unsigned_findings(assessment, factset, library)
     reasons += _differences(body, assessment, counts)
+    reasons += _unrecorded(body, relied)
     reasons += unexplained(body.against, factset, day)
     reasons += _below_record(factset, relied, counts, day)
     if not body.files:
@@ -273,6 +277,18 @@ def _differences(
             )
         )
     return found
+
+
+def _unrecorded(body: Certificate, relied: Facts) -> list[Reason]:
+    """Return a reason where the log does not say that this node runs under the law relied on."""
+    recorded = relied.values["law_on_record"]
+    if not isinstance(recorded, dict):
+        raise TypeError("law_on_record is a map")
+    odd = sorted(name for name, digest in body.law.items() if recorded.get(name) != digest)
+    if not odd:
+        return []
+    says = f"The log has no record of this version of: {', '.join(odd[:5])}."
+    return [Reason(Code.LAW_DIFFERS, _OWN_RULE, says)]
 
 
 def is_signed(finding: Finding | None, day: date) -> bool:

@@ -263,6 +263,7 @@ class _Asked:
             if self.whole and chosen is not None and len(chosen) * _FEW > self.table.rows:
                 # Judging all rows shares what other regimes read; cutting out many costs more.
                 among, judged = chosen, self.reader
+                judged.derive(derivations)
             else:
                 judged = self.reader_of(chosen, derivations, read)
             outcome = Judge(option.track, judged).outcome(status=status)

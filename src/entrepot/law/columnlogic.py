@@ -77,6 +77,7 @@ class Reader:
         self.vocabulary = vocabulary
         self._facts: dict[str, _Seen] = {}
         self._atoms: dict[object, Truth] = {}
+        self._derived: set[str] = set()
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -89,7 +90,13 @@ class Reader:
         return seen
 
     def derive(self, derivations: Sequence[BoundDerivation]) -> None:
-        """Add derived facts where they are unknown, until another round adds nothing."""
+        """Add derived facts where they are unknown, until another round adds nothing.
+
+        What was derived before from the same table is not derived again.
+        """
+        if self._derived.issuperset(item.name for item in derivations):
+            return
+        self._derived.update(item.name for item in derivations)
         order = {item.name: number for number, item in enumerate(derivations)}
         back = sum(
             order.get(fact, -1) >= order[item.name]

@@ -60,8 +60,8 @@ def test_cases_that_hold_pass_in_both_back_ends(toy: Library, tmp_path: Path) ->
         ("role: export", "role: import", "toy: expected role import, got export"),
         ("toy: {outcome: PROHIBITED", "toy: {outcome: FREE", "toy: expected FREE, got PROHIBITED"),
         ("regimes: {toy:", "regimes: {tyo:", "regimes: tyo is not engaged, only toy"),
-        ("deal.kind: none_of_four", "deal.kind: lease", "fact deal.kind cannot have this value"),
-        ("to: CN", "to: Nowhere", "unknown jurisdiction"),
+        ("deal.kind: none_of_four", "deal.kind: lease", "facts.deal.kind ("),
+        ("to: CN", "to: Nowhere", "to ("),
     ],
 )
 def test_each_part_of_an_expectation_can_fail(
@@ -69,6 +69,86 @@ def test_each_part_of_an_expectation_can_fail(
 ) -> None:
     first = run(toy, tmp_path / "a.cases.yaml", GOOD.replace(old, new, 1))[0]
     assert any(line.startswith(problem) for line in first), first
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "case", "field", "line", "reason"),
+    [
+        ("as_of: 2024-06-01", "as_of: June", 1, "as_of", 2, "date"),
+        ("as_of: 2024-06-01, ", "", 1, None, 4, "missing required field `as_of`"),
+        ("outcome: PROHIBITED\n", "outcme: PROHIBITED\n", 1, None, 8, "unknown key `outcme`"),
+        ("outcome: PROHIBITED\n", "outcome: FORBIDDEN\n", 1, "expect.outcome", 8, "not an outcome"),
+        ("one_of: [NEEDS_FACT]", "one_of: [NEEDS]", 2, "expect.one_of", 18, "not an outcome"),
+        (
+            "{toy: {outcome: PROHIBITED",
+            "{toy: {outcome: NO",
+            1,
+            "expect.regimes.toy.outcome",
+            14,
+            "",
+        ),
+        ("could_be: [ADEQUACY_LISTED]", "could_be: [ADEQUACY]", 2, "expect.could_be", 19, ""),
+        ("needs: [recipient.order]", "needs: recipient.order", 2, None, 18, "expect.needs"),
+    ],
+)
+def test_a_malformed_case_names_case_field_and_line(
+    tmp_path: Path, old: str, new: str, case: int, field: str | None, line: int, reason: str
+) -> None:
+    path = tmp_path / "a.cases.yaml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InvalidLaw) as caught:
+        find_cases(path)
+    name = {1: "nothing carries it", 2: "a question"}[case]
+    assert f'case {case} "{name}": ' in caught.value.what
+    assert reason in caught.value.what and (field or "") in caught.value.what
+    assert caught.value.where == f"{path}:{line}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("deal.kind: none_of_four", "deal.kind: lease", "facts.deal.kind ({file}:5): fact deal"),
+        (
+            "recipient.covered: false",
+            "recipient.coverd: false",
+            "facts.recipient.coverd ({file}:5)",
+        ),
+        (
+            "{personal: true, ano",
+            "{persnal: true, ano",
+            "facts.data.persnal ({file}:2): unknown fact",
+        ),
+        ("to: CN", "to: Nowhere", "to ({file}:2): unknown jurisdiction: Nowhere"),
+        (
+            "cases:\n  - name: n",
+            "cases:\n  - profile: x\n    name: n",
+            "profile ({file}:4): no profile",
+        ),
+        (
+            "not_rules: [T-4]",
+            "not_rules: [T-44]",
+            "expect.not_rules ({file}:11): nothing is called T-44",
+        ),
+        (
+            "not_duties: [filing]",
+            "not_duties: [filling]",
+            "expect.not_duties ({file}:13): nothing is called filling",
+        ),
+        (
+            "rules: [T-7], role",
+            "rules: [T-7], not_rules: [T-0], role",
+            "expect.regimes.toy.not_rules ({file}:14): nothing is called T-0",
+        ),
+    ],
+)
+def test_a_case_whose_input_is_refused_names_the_field_and_its_line(
+    toy: Library, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    path = tmp_path / "a.cases.yaml"
+    assert old in GOOD
+    first = run(toy, path, GOOD.replace(old, new, 1))[0]
+    assert any(line.startswith(problem.format(file=path)) for line in first), first
 
 
 def test_a_failure_says_why_the_engine_answered_so(toy: Library, tmp_path: Path) -> None:

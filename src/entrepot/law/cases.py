@@ -6,16 +6,18 @@ that reason; only a malformed file is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound
-from entrepot.law.factset import FactSet
+from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound, shorten
+from entrepot.law.compiled import Content
+from entrepot.law.factset import FactSet, read_facts
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Flow
 from entrepot.law.outcomes import OUTCOME_RANK
@@ -82,6 +84,40 @@ class Case:
 
     text: CaseText
     where: str
+    row: _Row | None = field(default=None, compare=False, repr=False)
+
+    def line(self, *path: str) -> str:
+        """Return `file:line` of a field of the case, in the case itself or else in the defaults."""
+        return self.where if self.row is None else self.row.where((*self.row.at, *path))
+
+    def fact_line(self, name: str) -> str:
+        """Return `file:line` of a fact, written dotted or nested."""
+        nested = ("facts", *name.split("."))
+        written = self.row is not None and self.row.has(nested)
+        return self.line(*nested) if written else self.line("facts", name)
+
+
+class _Row(Sourced):
+    """A case laid over the defaults of its file: what it does not say itself stands there."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, source: Sourced, at: Path_) -> None:
+        super().__init__(source.value, source.lines, source.file)
+        self.at = at
+
+    def has(self, path: Path_) -> bool:
+        """Say whether the case or the defaults have a field."""
+        return (*self.at, *path) in self.lines or ("defaults", *path) in self.lines
+
+    def where(self, path: Path_ = ()) -> str:
+        """Return `file:line` of the part at `path`, of its default, or of what it stands in."""
+        while len(path) > len(self.at) and path not in self.lines:
+            inherited = ("defaults", *path[len(self.at) :])
+            if inherited in self.lines:
+                return super().where(inherited)
+            path = path[:-1]
+        return super().where(path)
 
 
 @dataclass(slots=True)
@@ -144,9 +180,28 @@ def read_cases(path: Path, *, file: str = "") -> list[Case]:
     return [_case(source, row, defaults, (*at, number)) for number, row in enumerate(rows)]
 
 
-def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Any) -> Case:
+def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Path_) -> Case:
+    """Read one case; a fault names the case by number and name, and the field."""
     if not isinstance(row, dict):
-        raise InvalidLaw("a case is a mapping", where=source.where(at))
+        raise InvalidLaw(f"{_called(row, at)} is not a mapping", where=source.where(at))
+    try:
+        return _read_case(_Row(source, at), row, defaults)
+    except InvalidLaw as fault:
+        raise InvalidLaw(
+            f"{_called(row, at)}: {fault.what.removeprefix(f'{fault.where}: ')}",
+            where=fault.where,
+            value=fault.value,
+            remedy=fault.remedy,
+        ) from None
+
+
+def _called(row: object, at: Path_) -> str:
+    name = row.get("name") if isinstance(row, dict) else None
+    number = int(at[-1]) + 1
+    return f'case {number} "{shorten(name)}"' if name else f"case {number}"
+
+
+def _read_case(source: _Row, row: dict[str, Any], defaults: dict[str, Any]) -> Case:
     merged = {**defaults, **row}
     for key in _DICTIONARIES:
         mine, theirs = row.get(key), defaults.get(key)
@@ -156,14 +211,33 @@ def _case(source: Sourced, row: object, defaults: dict[str, Any], at: Any) -> Ca
             )
     if merged.get("facts") is None:
         merged["facts"] = {}
-    text = shape(source, CaseText, value=merged, at=at)
-    sides = text.expect.regimes.values()
-    named = [text.expect.outcome, *text.expect.one_of, *text.expect.could_be]
-    named += [outcome for side in sides for outcome in (side.outcome, *side.one_of)]
-    for outcome in named:
+    text = shape(source, CaseText, value=merged, at=source.at)
+    case = Case(text, source.where(source.at), source)
+    for path, outcome in _named_outcomes(text.expect):
         if outcome and outcome not in OUTCOME_RANK:
-            raise InvalidLaw("not an outcome", where=source.where((*at, "expect")), value=outcome)
-    return Case(text, source.where(at))
+            raise InvalidLaw(
+                f"`{'.'.join(path)}` is not an outcome",
+                where=case.line(*path),
+                value=outcome,
+                remedy=_near(outcome, OUTCOME_RANK),
+            )
+    return case
+
+
+def _named_outcomes(expect: Expectation) -> list[tuple[tuple[str, ...], str]]:
+    """Return every outcome that is expected, with the path of its field."""
+    named: list[tuple[tuple[str, ...], str]] = [(("expect", "outcome"), expect.outcome)]
+    named += [(("expect", "one_of"), outcome) for outcome in expect.one_of]
+    named += [(("expect", "could_be"), outcome) for outcome in expect.could_be]
+    for regime, side in expect.regimes.items():
+        named.append((("expect", "regimes", regime, "outcome"), side.outcome))
+        named += [(("expect", "regimes", regime, "one_of"), outcome) for outcome in side.one_of]
+    return named
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def _dotted(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -199,18 +273,68 @@ def run_case(library: Library, case: Case) -> CaseResult:
     except (InvalidInput, NotFound) as error:
         if text.expect.error and text.expect.error in str(error):
             return result
-        result.problems.append(str(error))
+        result.problems.append(f"{_culprit(library, case)}: {error}")
         return result
     if text.expect.error:
         result.problems.append(f"error: expected {text.expect.error!r}, got none")
         return result
     result.problems += compare(text.expect, result.assessment)
+    result.problems += _unheard_of(library, case)
     decided = bound.decide(result.facts)
     if decided.outcome != result.assessment.outcome:
         result.problems.append(
             f"fast path: {decided.outcome}, full assessment: {result.assessment.outcome}"
         )
     return result
+
+
+def _culprit(library: Library, case: Case) -> str:
+    """Return the field of a case whose input was refused, with its line."""
+    text = case.text
+    for name, place in (("from", text.origin), ("to", text.destination)):
+        try:
+            library.jurisdictions.canonical(place)
+        except InvalidInput:
+            return f"{name} ({case.line(name)})"
+    if text.profile and text.profile not in library.profiles:
+        return f"profile ({case.line('profile')})"
+    for name, value in _dotted(text.facts).items():
+        try:
+            read_facts(library.vocabulary, {name: value})
+        except InvalidInput:
+            return f"facts.{name} ({case.fact_line(name)})"
+    return f"facts ({case.line('facts')})"
+
+
+def _unheard_of(library: Library, case: Case) -> list[str]:
+    """Return a problem for every name that a case excludes and that does not exist at all.
+
+    A slip of the pen in `not_rules` would otherwise hold for ever.
+    """
+    expect, content = case.text.expect, library.content
+    rows: list[tuple[tuple[str, ...], list[str], Callable[[str], bool]]] = [
+        (("not_rules",), expect.not_rules, content.rules.__contains__),
+        (("not_duties",), expect.not_duties, lambda name: _is_duty(content, name)),
+        (("not_commitments",), expect.not_commitments, content.commitments.__contains__),
+    ]
+    rows += [
+        (("regimes", regime, "not_rules"), side.not_rules, content.rules.__contains__)
+        for regime, side in expect.regimes.items()
+    ]
+    return [
+        f"expect.{'.'.join(path)} ({case.line('expect', *path)}): nothing is called {name}"
+        for path, names, exists in rows
+        for name in names
+        if not exists(name)
+    ]
+
+
+def _is_duty(content: Content, name: str) -> bool:
+    """Say whether some duty has this id or code."""
+    if name in content.duties:
+        return True
+    routes = (duty for rule in content.rules.values() for duty in rule.duties)
+    return any(name in (duty.code, duty.id) for duty in (*content.duties.values(), *routes))
 
 
 def compare(expect: Expectation, found: Assessment) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from entrepot.law.assessor import Assessor
-from entrepot.law.bind import BoundContent
+from entrepot.law.bind import BoundContent, derive
 from entrepot.law.explain import what_would_change
 from entrepot.law.factset import FactSet
 from entrepot.law.judge import Verdict
@@ -98,21 +98,7 @@ class BoundLaw:
             given = facts
         if self._plain:
             return given
-        values = dict(given)
-        values["flow.as_of"] = self.flow.as_of
-        changed = True
-        while changed:
-            # Each round adds at least one fact, so this ends; one round suffices unless circular.
-            changed = False
-            for derived in self.content.derivations:
-                if derived.name in values:
-                    continue
-                for test, read, _, _ in derived.rules:
-                    if test(values) and (value := read(values)) is not None:
-                        values[derived.name] = value
-                        changed = True
-                        break
-        return values
+        return derive(self.content.derivations, {**given, "flow.as_of": self.flow.as_of})
 
     def decide(self, facts: FactSet | Mapping[str, Scalar]) -> Decision:
         """Return the outcome with its proof, without duties' days, questions or explanations.

@@ -119,6 +119,28 @@ class RegimeOfDay:
     facts_engaging: frozenset[str]
     facts_read: frozenset[str]
 
+    def prepare(self, facts: Facts) -> Facts:
+        """Return the facts of a flow with what they derive."""
+        return derive(self.derivations, facts)
+
+
+def derive(derivations: Sequence[BoundDerivation], facts: Facts) -> Facts:
+    """Return `facts` with every fact that can be derived and was not given."""
+    values = dict(facts)
+    changed = True
+    while changed:
+        # Each round adds at least one fact, so this ends; one round suffices unless circular.
+        changed = False
+        for derived in derivations:
+            if derived.name in values:
+                continue
+            for test, read, _, _ in derived.rules:
+                if test(values) and (value := read(values)) is not None:
+                    values[derived.name] = value
+                    changed = True
+                    break
+    return values
+
 
 def bind_regime(
     library: Library, regime: Regime, as_of: date, known_at: date

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law.bind import BoundDerivation, BoundRegime
+from entrepot.law.bind import BoundDerivation, BoundRegime, RegimeOfDay
 from entrepot.law.columnfacts import (
     Chosen,
     Numbers,
@@ -65,6 +65,8 @@ class ColumnSide:
     """Positions of `rows` among those that were judged; None when just these were."""
     track: Track
     outcome: Outcome
+    reader: Reader
+    """What the conditions were read with; its rows are those that were judged."""
 
     def ranks(self) -> NDArray[np.int8]:
         """Return the position in `OUTCOMES` per row, shape (n,)."""
@@ -133,7 +135,7 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
         {"flow.as_of": bound.flow.as_of},
     )
     whole = Table(frame.height, table.columns)
-    answers = _Answers(frame.height, status=status)
+    answers = Answers(frame.height, status=status)
     for start in range(0, frame.height, ROWS_AT_ONCE):
         piece = slice(start, min(frame.height, start + ROWS_AT_ONCE))
         part = whole.take(piece, read | {"flow.as_of"})
@@ -162,11 +164,11 @@ def assess_flows(
 
     `frame` has the columns `flow.from` and `flow.to` (canonical codes), `flow.as_of` unless `as_of`
     is given, and a column per fact; `facts` hold in every row. `known_at` None means that each flow
-    is judged as its own day knew the law. Raises `InvalidInput` as `assess_columns` does, and when
-    a place or a day is missing.
+    is judged as its own day knew the law. Raises `InvalidInput` as `assess_columns` does,
+    and when a place or a day is missing.
     """
     table = flow_table(library, frame, as_of=as_of, facts=facts)
-    answers = _Answers(frame.height, status=status)
+    answers = Answers(frame.height, status=status)
     for side in flow_sides(library, table, known_at=known_at, status=status):
         answers.add(side, side.rows)
     return answers.frame()
@@ -198,13 +200,23 @@ def flow_sides(
             bound = library.regime_on(name, day, known_at or day)
             if bound is None:
                 continue
-            asked = table if rows is None else table.take(rows, bound.facts_engaging)
-            reader = Reader(asked, library.vocabulary)
-            reader.derive(bound.engaging)
-            asked_of = _Asked(table, reader, rows)
-            yield from asked_of.sides(
-                bound.bound, bound.derivations, bound.facts_read, status=status
-            )
+            yield from regime_sides(library, bound, table, rows, status=status)
+
+
+def regime_sides(
+    library: Library,
+    bound: RegimeOfDay,
+    table: Table,
+    rows: Rows | None = None,
+    *,
+    status: bool = False,
+) -> Iterator[ColumnSide]:
+    """Yield what one regime says on one day of `rows` of a table (None: of all of them)."""
+    asked = table if rows is None else table.take(rows, bound.facts_engaging)
+    reader = Reader(asked, library.vocabulary)
+    reader.derive(bound.engaging)
+    asking = _Asked(table, reader, rows)
+    yield from asking.sides(bound.bound, bound.derivations, bound.facts_read, status=status)
 
 
 def _stretches(
@@ -268,7 +280,14 @@ class _Asked:
                 judged = self.reader_of(chosen, derivations, read)
             outcome = Judge(option.track, judged).outcome(status=status)
             yield ColumnSide(
-                regime.regime.id, option.role, chosen, judged.rows, among, option.track, outcome
+                regime.regime.id,
+                option.role,
+                chosen,
+                judged.rows,
+                among,
+                option.track,
+                outcome,
+                judged,
             )
 
     @property
@@ -296,7 +315,7 @@ class _Asked:
         return judged
 
 
-class _Answers:
+class Answers:
     """Joins sides: the strictest outcome, and the first rule of a side as strict as that."""
 
     def __init__(self, rows: int, *, status: bool) -> None:

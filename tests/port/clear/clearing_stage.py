@@ -110,7 +110,9 @@ def way_of(plan: Plan, kind: str) -> Way:
 
 
 def node_at(home: Path, clock: int = NOON) -> Node:
-    return open_node(home, institutions=(port_institution(library()),), clock=lambda: clock)
+    return open_node(
+        home, institutions=(port_institution(library(), home=home),), clock=lambda: clock
+    )
 
 
 def cleared(

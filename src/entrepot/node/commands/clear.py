@@ -98,7 +98,7 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
     console = Screen(stderr=True, highlight=False)
     home = options["home"] or default_home()
     with (
-        open_node(home, institutions=(port_institution(library),)) as node,
+        open_node(home, institutions=(port_institution(library, home=home),)) as node,
         reading_bar(f"clearing {file.name}") as progress,
     ):
         source.watched(progress)

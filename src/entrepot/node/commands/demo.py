@@ -152,7 +152,7 @@ class Demo:
             f"“{way.title}” is open. Clearing:"
         )
         home = self.folder / "home"
-        with open_node(home, institutions=(port_institution(self.library),)) as node:
+        with open_node(home, institutions=(port_institution(self.library, home=home),)) as node:
             answer = clear(order, node)
         if not isinstance(answer, Cleared):
             reasons = "; ".join(reason.sentence for reason in answer.reasons)

@@ -14,6 +14,7 @@ from typing import Final
 
 from entrepot.kernel.errors import InvalidInput
 from entrepot.port.clear.certificate import Certificate, from_body
+from entrepot.port.clear.recipients import party_id
 from entrepot.port.clear.record import Parties
 
 FILES_MAX: Final = 1_000
@@ -21,6 +22,7 @@ TEXT_MAX: Final = 2_000
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TAG = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+(/[^\x00-\x1f\x7f/\\]+)*")
 
 
@@ -44,10 +46,25 @@ def shape(body: Mapping[object, object]) -> Certificate:
     for name, count in read.counts.items():
         if count < 0:
             raise InvalidInput("a count of persons is negative", value=name)
+    _check_pieces(read)
     for day in (read.flow.as_of, read.flow.known_at):
         _check_day(day)
     check_parties(read.parties)
     return read
+
+
+def _check_pieces(read: Certificate) -> None:
+    for name, count in read.exempt.items():
+        if count < 0:
+            raise InvalidInput("a count of persons is negative", value=name)
+    for piece in read.pieces:
+        tags = _TAG.fullmatch(piece.key) and _TAG.fullmatch(piece.namespace)
+        if not _SHA256.fullmatch(piece.sha256) or not tags:
+            raise InvalidInput("a piece of a counter is not named by hashes", value=piece.fact)
+        if piece.extra < 0 or (piece.cap is not None and piece.cap < 0):
+            raise InvalidInput("a count of persons is negative", value=piece.fact)
+    if len({(piece.fact, piece.year) for piece in read.pieces}) != len(read.pieces):
+        raise InvalidInput("two pieces of one counter and year")
 
 
 def check_parties(parties: Parties) -> None:
@@ -56,6 +73,8 @@ def check_parties(parties: Parties) -> None:
     Control characters could rewrite a terminal, invisible ones make two names look alike (Unicode
     categories Cc, Cf, Cs, Co, Cn, Zl, Zp). Raises `InvalidInput`.
     """
+    if parties.recipient_id != party_id(parties.recipient_id):
+        raise InvalidInput("identifier of the recipient", value=parties.recipient_id)
     for text in (parties.exporter, parties.recipient, parties.purpose):
         if not text.strip() or len(text) > TEXT_MAX:
             raise InvalidInput(

@@ -93,7 +93,25 @@ class SignedFlow(
     known_at: str
 
 
-class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SignedPiece(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A piece of a counter: what this shipment added to one counting fact, under one key."""
+
+    fact: str
+    year: int
+    """Of the windows' end; its key made the tokens."""
+    key: str
+    """Which key, by a hash that opens nothing."""
+    sha256: str
+    """Of the piece, which stays in the exporter's node."""
+    namespace: str
+    """Hash of what persons were told apart by."""
+    extra: int
+    """Persons counted who have no token."""
+    cap: int | None
+    """Persons counted, where more have tokens."""
+
+
+class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of a `clear-shipment` act."""
 
     format: int
@@ -131,13 +149,25 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     triggers: list[Trigger]
     counts: dict[str, int]
     """Counting fact → persons of this shipment, for the exporter's counters."""
+    exempt: dict[str, int] = {}
+    """Counting fact → persons of this shipment where an exemption takes it out of the count."""
+    pieces: list[SignedPiece] = []
+    """What the exporter's node keeps to count persons once over several shipments."""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a shipment adds to the exporter's counters, per counting fact."""
+
+    counted: dict[str, int] = {}
+    exempt: dict[str, int] = {}
+    pieces: list[SignedPiece] = []
 
 
 def certificate(
     record: ClearanceRecord,
     files: list[DataFile],
     engine_facts: Mapping[str, object],
-    counts: Mapping[str, int],
+    counts: Counts,
 ) -> Certificate:
     """Return the certificate of a clearance; `files` includes the report and the JSON files."""
     flow = record.plan.flow
@@ -180,7 +210,9 @@ def certificate(
         risk_after=_risk(record.risk_after),
         validity=record.validity,
         triggers=record.triggers,
-        counts=dict(counts),
+        counts=counts.counted,
+        exempt=counts.exempt,
+        pieces=counts.pieces,
     )
 
 

@@ -29,13 +29,17 @@ from entrepot.port.change.updates import record_law
 from entrepot.port.clear.acts import check_parties
 from entrepot.port.clear.certificate import (
     KIND,
+    Counts,
+    SignedPiece,
     as_body,
     certificate,
     clearance_id,
     without_floats,
 )
 from entrepot.port.clear.codes import Code
+from entrepot.port.clear.counting import Counting
 from entrepot.port.clear.delivery import Delivery, deliver
+from entrepot.port.clear.pieces import PieceFolder
 from entrepot.port.clear.record import (
     ClearanceRecord,
     DataFile,
@@ -46,6 +50,7 @@ from entrepot.port.clear.record import (
 )
 from entrepot.port.clear.rules import not_open, shipment_counts, unexplained, unsigned_findings
 from entrepot.port.clear.validity import triggers, validity
+from entrepot.port.clear.views import named_pieces
 from entrepot.port.facts import GivenFact, given_facts, plain_value
 from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.source import TableSource
@@ -73,6 +78,8 @@ class Order(msgspec.Struct, frozen=True):
     out: Path
     evidence: dict[str, str] = {}
     """Fact or duty → what shows that it is met ("filing no. 2026-0117")."""
+    register: str = ""
+    """Whose numbers tell the persons apart, where several tables use them (`scheme_of`)."""
 
     @property
     def state(self) -> DataState:
@@ -144,8 +151,11 @@ class _Clearing:
         self.against = goods.against(order.state, self.mapping)
         self.validity = validity(self.library, self.flow, self.assessment, self.facts)
         self.act_id: ActId = new_act_id()
+        self.counts = shipment_counts(self.bound, self.facts, self.assessment)
+        self.folder = PieceFolder(node.home)
 
     def run(self) -> Cleared | RefusedClearance:
+        self.tidy_counters()
         self.on_step("asking the law")
         if self.refusals():
             return self.refused([])
@@ -160,6 +170,12 @@ class _Clearing:
         finally:
             # After the rename there is nothing here any more.
             shutil.rmtree(partial, ignore_errors=True)
+
+    def tidy_counters(self) -> None:
+        """Destroy the keys of years that are over, and pieces that no record names."""
+        self.folder.destroy_ended(self.today)
+        with self.node.store.reading() as read:
+            self.folder.sweep(named_pieces(read))
 
     def check_evidence(self) -> None:
         """Refuse evidence that belongs nowhere: a misspelt name would be lost in silence."""
@@ -181,8 +197,21 @@ class _Clearing:
 
     def delivered(self, partial: Path) -> Cleared | RefusedClearance:
         self.on_step("writing the data")
+        counting = Counting(
+            self.order.goods,
+            self.order.state,
+            self.counts,
+            self.folder,
+            today=self.today,
+            register=self.order.register,
+        )
         delivery = deliver(
-            self.order.goods, self.order.state, self.order.source, partial / DATA_FOLDER, self.key()
+            self.order.goods,
+            self.order.state,
+            self.order.source,
+            partial / DATA_FOLDER,
+            self.key(),
+            counting.gatherer,
         )
         if delivery.worse:
             cite = "WP29 Opinion 05/2014; ISO/IEC 27559"
@@ -199,7 +228,7 @@ class _Clearing:
         for name, (content, media) in documents.items():
             files.create_durable(partial / name, content)
             listed.append(described(name, content, media))
-        act = self.signed(record, listed)
+        act = self.signed(record, listed, counting.pieces())
         self.on_step("logging")
         answer = self.node.sequencer.submit(act)
         if not isinstance(answer.decision, Granted):
@@ -224,7 +253,7 @@ class _Clearing:
         """Log the request without files; the node refuses it with its own reasons."""
         self.on_step("logging the refusal")
         record = self.record(None)
-        answer = self.node.sequencer.submit(self.signed(record, []))
+        answer = self.node.sequencer.submit(self.signed(record, [], []))
         if isinstance(answer.decision, Granted):
             raise InvalidInput("a request without data was granted", value=record.id)
         law = [reason for reason in answer.decision.reasons if reason.code != Code.NO_FILES]
@@ -242,8 +271,10 @@ class _Clearing:
             until=self.validity.valid_until,
         )
 
-    def signed(self, record: ClearanceRecord, listed: list[DataFile]) -> bytes:
-        counts = shipment_counts(self.bound, self.facts, self.assessment)
+    def signed(
+        self, record: ClearanceRecord, listed: list[DataFile], pieces: list[SignedPiece]
+    ) -> bytes:
+        counts = Counts(self.counts.counted, self.counts.exempt, pieces)
         body = as_body(certificate(record, listed, signed_facts(self.mapping), counts))
         return sign_act(self.node.party, KIND, body, issued_at=self.now, act_id=self.act_id)
 

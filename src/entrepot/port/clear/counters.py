@@ -3,8 +3,8 @@
 China counts distinct persons per exporter since 1 January (2024 Provisions arts 5, 7, 8) and, under
 Orders 11 and 13, since 1 January of the previous year; the United States per pair of exporter and
 recipient over the preceding twelve months (28 CFR 202.205). A node knows only what it cleared
-itself, shipment by shipment and without a list of persons: a lower bound of what may be declared,
-never the declaration.
+itself: the lower bound of what may be declared, and the declaration itself only where a person says
+that nothing left otherwise (`entrepot.port.clear.declared`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import date
 from typing import Final
 
 import msgspec
+
+from entrepot.law.counters import Window
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -30,6 +32,13 @@ class Counter(msgspec.Struct, frozen=True):
     """Calendar years the window spans, this one included; 0 = the preceding twelve months."""
     per_recipient: bool
     cite: str
+    exempt_too: bool = False
+    """Whether exempt shipments count as well: Orders 11 and 13 knew no exemption."""
+
+    @property
+    def window(self) -> Window:
+        """The days that count together."""
+        return Window(self.years)
 
 
 _US_CLASSES = (
@@ -52,6 +61,7 @@ COUNTERS: Final = (
             years,
             per_recipient=False,
             cite=cite,
+            exempt_too=years > 1,
         )
         for window, years, cite in (
             ("year", 1, "2024 Provisions arts 7 and 8"),
@@ -77,9 +87,10 @@ COUNTERS: Final = (
 
 def window_start(counter: Counter, on: date) -> date:
     """Return the first day that counts for a shipment on `on`."""
-    if counter.years:
-        return date(on.year - counter.years + 1, 1, 1)
-    try:
-        return on.replace(year=on.year - 1)
-    except ValueError:  # 29 February
-        return date(on.year - 1, 2, 28)
+    return counter.window.start(on)
+
+
+def key_years(fact: str, cleared_on: date) -> tuple[int, ...]:
+    """Return the years under whose keys a shipment's persons are kept for a counting fact."""
+    years = {y for c in COUNTERS if c.adds == fact for y in c.window.key_years(cleared_on)}
+    return tuple(sorted(years))

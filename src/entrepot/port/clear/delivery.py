@@ -14,6 +14,7 @@ import msgspec
 import polars as pl
 
 from entrepot.port.clear.record import DataFile
+from entrepot.port.clear.subjecttokens import TokenGatherer
 from entrepot.port.facts import sensitivities
 from entrepot.port.inspect import inspect_dataset
 from entrepot.port.model import Inspection, RiskReport, Verdict
@@ -51,10 +52,16 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 def deliver(
-    goods: Shipment, state: DataState, source: TableSource, folder: Path, key: TokenKey
+    goods: Shipment,
+    state: DataState,
+    source: TableSource,
+    folder: Path,
+    key: TokenKey,
+    counted: TokenGatherer | None = None,
 ) -> Delivery:
     """Carry out a state's transforms into `folder`, in the format the source came in.
 
+    `counted` gathers the tokens of the persons whose rows are written.
     Raises `StorageError`, `UnreadableData`; nothing but the finished file is left in the folder.
     """
     inspection = goods.inspection
@@ -62,7 +69,7 @@ def deliver(
     name = inspection.file.name
     tally = _Tally(goods, state)
     with write_dataset(folder / name, form_of(inspection.file)) as writer:
-        for frame in _measured(prepared, source, tally):
+        for frame in _measured(prepared, source, tally, counted):
             writer.write(frame)
         if not tally.columns:
             # A table without rows has no batches; its header is still delivered.
@@ -91,8 +98,15 @@ def _header(inspection: Inspection) -> pl.DataFrame:
     return pl.DataFrame(schema={column.name: pl.String for column in inspection.columns})
 
 
-def _measured(prepared: Prepared, source: TableSource, tally: _Tally) -> Iterator[pl.DataFrame]:
-    for frame in stream(prepared, source.batches):
+def _measured(
+    prepared: Prepared, source: TableSource, tally: _Tally, counted: TokenGatherer | None
+) -> Iterator[pl.DataFrame]:
+    if counted is None:
+        frames = stream(prepared, source.batches)
+    else:
+        marked = stream(prepared, lambda: counted.marked(source.batches()))
+        frames = (counted.taken(frame) for frame in marked)
+    for frame in frames:
         tally.add(frame)
         yield frame
 

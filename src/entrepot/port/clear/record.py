@@ -78,12 +78,14 @@ class Trigger(msgspec.Struct, frozen=True):
     limit: str = ""
 
 
-class Parties(msgspec.Struct, frozen=True):
+class Parties(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who sends what to whom for what."""
 
     exporter: str
     recipient: str
     purpose: str
+    recipient_id: str = ""
+    """`lei:…` or `uscc:…`, where one was declared."""
 
 
 class ClearanceRecord(msgspec.Struct, frozen=True):

@@ -23,11 +23,14 @@ from entrepot.law.factset import FactSet, Finding
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Side
 from entrepot.port.change.tables import law_on_record
-from entrepot.port.clear.certificate import Certificate, as_body, signed_routes
+from entrepot.port.clear.certificate import Certificate, Counts, as_body, signed_routes
 from entrepot.port.clear.codes import Code
-from entrepot.port.clear.counters import COUNTERS, Counter
+from entrepot.port.clear.counters import COUNTERS, Counter, key_years
+from entrepot.port.clear.declared import read_declared
+from entrepot.port.clear.pieces import PieceFolder
+from entrepot.port.clear.recipients import id_hash, recipient_hash
 from entrepot.port.clear.state import cleared_effect
-from entrepot.port.clear.views import known_counts, recipient_hash
+from entrepot.port.clear.views import CounterBooks, Shipped
 
 DAYS_APART_MAX = 1
 """How far the day of the law may be from the node's own day: time zones differ by at most one."""
@@ -37,25 +40,34 @@ _GDPR_ACCOUNTABILITY = "GDPR art 5(2); PIPL art 55"
 _OWN_RULE = "Clearance rules of the port (docs/reference/certificate.md)"
 
 
-def facts(read: sa.Connection, request: Request[Certificate], library: Library) -> Facts:
+def facts(
+    read: sa.Connection,
+    request: Request[Certificate],
+    library: Library,
+    folder: PieceFolder | None = None,
+) -> Facts:
     """Read what the decision relies on: what this node has cleared already (step 3).
 
-    The law on record is that of the node: of the rulebooks a request names, the versions it has.
+    Without the counters' folder persons of several tables add up. The law on record is that of the
+    node: of the rulebooks a request names, the versions it has.
     """
     body = request.body
-    known = known_counts(
-        read,
-        request.issuer,
+    today = decided_on(request)
+    declared = None if folder is None else read_declared(folder.root, today)
+    shipped = Shipped(
         body.flow.origin,
-        decided_on(request),
-        recipient_hash(body.parties.recipient),
+        today,
         body.source.sha256,
+        body.parties,
+        Counts(body.counts, body.exempt, body.pieces),
     )
+    known = CounterBooks(read, folder, declared).before(shipped)
+    counts = {name: [found.least, found.most] for name, found in known.items()}
     hashes = library.hashes()
     law = sorted(hashes[name] for name in body.law if name in hashes)
     recorded = law_on_record(read)
     on_record = {name: recorded.get(name, b"").hex() for name in body.law}
-    return Facts({"known_counts": dict(known), "law_on_record": on_record}, tuple(law))
+    return Facts({"known_counts": counts, "law_on_record": on_record}, tuple(law))
 
 
 def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:
@@ -78,6 +90,7 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
     reasons += _differences(body, assessment, counts)
     reasons += _unrecorded(body, relied)
     reasons += unexplained(body.against, factset, day)
+    reasons += _strange_pieces(body, counts, day)
     reasons += _below_record(factset, relied, counts, day)
     if not body.files:
         reasons.append(
@@ -88,12 +101,15 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
     return Granted(
         (
             cleared_effect(
-                recipient=recipient_hash(body.parties.recipient),
+                recipient=(
+                    recipient_hash(body.parties.recipient),
+                    id_hash(body.parties.recipient_id),
+                ),
                 flow=(body.flow.origin, body.flow.destination),
                 days=(day.isoformat(), body.validity.valid_until.isoformat()),
                 certificate=_digest(body),
                 source=body.source.sha256,
-                counts=counts,
+                counts=Counts(counts.counted, counts.exempt, body.pieces),
             ),
         )
     )
@@ -113,15 +129,17 @@ def engine_facts(library: Library, plain: Mapping[str, object]) -> FactSet:
     return library.facts(mapping)
 
 
-def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -> dict[str, int]:
-    """Return what a shipment adds to the exporter's counters.
+def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -> Counts:
+    """Return what a shipment adds to the exporter's counters, without pieces.
 
     Nothing for a law under which it is no transfer or free; what is exempt counts only when the
-    exemption itself looks at the count (2024 Provisions art 5(1)(4), not 5(1)(1) to (3)).
+    exemption itself looks at the count (2024 Provisions art 5(1)(4), not 5(1)(1) to (3)); else it
+    stands in its own column.
     """
     values = bound.prepare(factset)
     regimes = bound.library.content.regimes
     found: dict[str, int] = {}
+    exempt: dict[str, int] = {}
     for counter in COUNTERS:
         persons = values.get(counter.adds)
         if not isinstance(persons, int) or isinstance(persons, bool):
@@ -130,9 +148,13 @@ def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -
             regime = regimes.get(side.regime)
             if regime is None or side.role != "export" or bound.flow.origin != counter.origin:
                 continue
-            if regime.text.block.jurisdiction == counter.origin and _is_counted(side, counter):
+            if regime.text.block.jurisdiction != counter.origin:
+                continue
+            if _is_counted(side, counter):
                 found[counter.adds] = persons
-    return found
+            elif side.outcome == "EXEMPT" and persons:
+                exempt[counter.adds] = persons
+    return Counts(found, {name: n for name, n in exempt.items() if name not in found})
 
 
 def _is_counted(side: Side, counter: Counter) -> bool:
@@ -242,18 +264,17 @@ def asked_again(body: Certificate, library: Library) -> list[str]:
     return [reason.sentence for reason in found]
 
 
-def _differences(
-    body: Certificate, assessment: Assessment, counts: Mapping[str, int]
-) -> list[Reason]:
+def _differences(body: Certificate, assessment: Assessment, counts: Counts) -> list[Reason]:
     found = []
-    if dict(counts) != body.counts:
-        found.append(
-            Reason(
-                Code.OUTCOME_DIFFERS,
-                _GDPR_ACCOUNTABILITY,
-                f"The certificate counts {body.counts}; its facts give {dict(counts)}.",
+    for said, given in ((body.counts, counts.counted), (body.exempt, counts.exempt)):
+        if said != given:
+            found.append(
+                Reason(
+                    Code.OUTCOME_DIFFERS,
+                    _GDPR_ACCOUNTABILITY,
+                    f"The certificate counts {said}; its facts give {given}.",
+                )
             )
-        )
     law = {book.id: book.sha256 for book in assessment.law}
     if law != body.law:
         odd = sorted(
@@ -338,33 +359,43 @@ def unexplained(against: Mapping[str, str], factset: FactSet, day: date) -> list
     ]
 
 
-def _below_record(
-    factset: FactSet, relied: Facts, counts: Mapping[str, int], day: date
-) -> list[Reason]:
+def _strange_pieces(body: Certificate, counts: Counts, day: date) -> list[Reason]:
+    """Return a reason for every piece of a counter that this shipment has no part in."""
+    numbers = {**counts.counted, **counts.exempt}
+    return [
+        Reason(
+            Code.OUTCOME_DIFFERS,
+            _OWN_RULE,
+            f"The certificate has a piece of {piece.fact} for {piece.year}, which is not counted.",
+        )
+        for piece in body.pieces
+        if not numbers.get(piece.fact) or piece.year not in key_years(piece.fact, day)
+    ]
+
+
+def _below_record(factset: FactSet, relied: Facts, counts: Counts, day: date) -> list[Reason]:
     known = relied.values["known_counts"]
     if not isinstance(known, dict):
         raise TypeError("known_counts is a map")
     found = []
     for counter in COUNTERS:
-        if counter.adds not in counts:
+        if counter.adds not in counts.counted:
             continue
-        largest, others = known.get(counter.prior, [0, 0])
-        name, declared = _declared_prior(factset, counter, counts[counter.adds])
-        # Who is in this shipment too is not among the others, so at least the difference is.
-        least = largest - counts[counter.adds]
+        least, most = known.get(counter.prior, [0, 0])
+        name, declared = _declared_prior(factset, counter, counts.counted[counter.adds])
         if declared is None:
             continue
-        if declared < max(0, least):
+        if declared < least:
             says = (
                 f"{name} leaves {declared:,} earlier persons, but this node itself cleared at "
-                f"least {max(0, least):,} other persons in that window."
+                f"least {least:,} other persons in that window."
             )
             found.append(Reason(Code.BELOW_RECORD, counter.cite, says))
-        elif declared < others and not is_signed(factset.findings.get(name), day):
+        elif declared < most and not is_signed(factset.findings.get(name), day):
             says = (
-                f"{name} leaves {declared:,} earlier persons, but the other tables that this node "
-                f"cleared in that window come to {others:,}. If persons are in several of them, "
-                "declare the number with by, reasons and on."
+                f"{name} leaves {declared:,} earlier persons, but by their identifiers this node "
+                f"counts {most:,} others in that window. If one person has several identifiers "
+                "among them, declare the number with by, reasons and on."
             )
             found.append(Reason(Code.BELOW_RECORD, counter.cite, says))
     return found

@@ -70,6 +70,14 @@ class SignedAct:
         """The key id the act names; use it only to find the key to verify with."""
         return self._claims.issuer
 
+    @property
+    def unverified_body(self) -> dict[object, object]:
+        """The body as the bytes have it; only for acts that this node verified when it took them.
+
+        Raises InvalidInput when it is no map.
+        """
+        return decode_map(self._sign1.payload or b"", size_max=ACT_MAX_BYTES)
+
 
 class VerifiedAct:
     """An act whose signature holds under a key the verifier chose. Only `verify_act` makes one."""

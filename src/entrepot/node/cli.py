@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "plan": "the lawful ways, ranked, with what each one costs",
     "clear": "carry out a plan; write data, certificate, receipt and report",
     "verify": "check a cleared folder offline, step by step",
+    "recheck": "which stored clearances a change of law touches, and what to do",
     "law": "list, show and check the rulebooks and their facts",
     "demo": "the whole port on a real and a generated table",
     "generate": "make a structurally valid table of invented persons",

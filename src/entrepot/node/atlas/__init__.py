@@ -1,0 +1,1 @@
+"""The atlas as a page that needs nothing but itself, and as tables."""

@@ -43,9 +43,6 @@ def port_institution(library: Library | None = None, *, home: Path | None = None
     def facts_of_referral(read: sa.Connection, request: Request[referrals.Referral]) -> Facts:
         return referrals.facts_of_referral(read, request, law())
 
-    def facts_of_referral(read: sa.Connection, request: Request[referrals.Referral]) -> Facts:
-        return referrals.facts_of_referral(read, request, law())
-
     kinds = (
         ActKind(KIND, shape, facts, decide, apply),
         ActKind(updates.KIND, updates.shape, updates.facts, decide_law, apply_law, public=True),

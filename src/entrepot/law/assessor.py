@@ -190,6 +190,7 @@ class Assessor:
             interpretations=self.interpretations({rule.rule.id, *entries}),
             facts={name: spell(self.values.get(name)) for name in rule.reads},
             regime=regime.id,
+            demand=block.demand or "",
         )
 
     def interpretations(self, names: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from entrepot.law.outcomes import Klass, Layer, Mark, Role
+from entrepot.law.outcomes import DemandMark, Klass, Layer, Mark, Role
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._()/-]{0,79}\Z")]
 Dotted = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*\Z", max_length=80)]
@@ -117,6 +117,7 @@ class RuleBlock(Dated, frozen=True, kw_only=True):
     )
     defeats: list[Id] = []
     duties: list[RuleDutyBlock] = []
+    demand: DemandMark | None = None
 
 
 class DutyBlock(Dated, frozen=True, kw_only=True):

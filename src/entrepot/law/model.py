@@ -48,6 +48,8 @@ class RuleHit(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
     """Facts read and their values, as text; `unknown` where unknown."""
     regime: str = ""
+    demand: str = ""
+    """What it does to a foreign authority's demand: orders, forbids, allows; else empty."""
 
 
 class DutyDue(msgspec.Struct, frozen=True):

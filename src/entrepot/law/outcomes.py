@@ -14,6 +14,8 @@ from entrepot.kernel.errors import InvalidInput
 Mark = Literal["R", "r", "m", "?"]
 Layer = Literal["rights", "trade", "sovereignty"]
 Role = Literal["export", "import", "origin", "party"]
+DemandMark = Literal["orders", "forbids", "allows"]
+"""What a rule does to the answer to a demand of a foreign court or authority."""
 Klass = Literal[
     "scope",
     "bar",

@@ -69,6 +69,8 @@ class Piece(msgspec.Struct, frozen=True):
     """Persons counted who have no token."""
     cap: int | None = None
     """Persons at most, where fewer were counted than have tokens and nobody knows which."""
+    stored_bytes: int = 0
+    """Size of its file, for those who ask what a counter costs."""
 
 
 class Bounds(msgspec.Struct, frozen=True):

@@ -12,10 +12,13 @@ import msgspec
 
 from entrepot.law.library import Library
 from entrepot.law.model import Flow
+from entrepot.node.counting import filled, open_books
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
+from entrepot.port.clear.record import Parties
 from entrepot.port.inspect import inspect_under
 from entrepot.port.model import Inspection
+from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import Shipment, shipment
 
 K_MAX = 1_000_000
@@ -34,6 +37,8 @@ class Asked(msgspec.Struct, frozen=True):
     profile: str | None
     as_of: date
     known_at: date | None
+    home: Path | None = None
+    register: str = ""
 
     def flow(self, library: Library) -> Flow:
         """Return the flow asked about. Raises `InvalidInput` for an unknown jurisdiction."""
@@ -68,6 +73,16 @@ def shipping_options(command: Command) -> Command:
             click.option(
                 "--known-at", type=DATE, default=None, help="Only what was known on this day."
             ),
+            click.option(
+                "--home",
+                type=click.Path(path_type=Path),
+                help="Folder of keys, log, store and counters (clear: ~/.local/share/entrepot).",
+            ),
+            click.option(
+                "--register",
+                default="",
+                help="Whose numbers tell the persons apart, where several tables use them.",
+            ),
         )
     ):
         command = option(command)
@@ -84,6 +99,8 @@ def asked(options: Mapping[str, Any]) -> Asked:
         options["profile"],
         options["as_of"] or date.today(),  # noqa: DTZ011 - the reader's own calendar day
         options["known_at"],
+        options["home"],
+        options["register"],
     )
 
 
@@ -96,10 +113,46 @@ def inspected(path: Path, library: Library, flow: Flow) -> Inspection:
 
 
 def shipment_of(
-    path: Path, library: Library, flow: Flow, declared: Mapping[str, object]
+    path: Path,
+    library: Library,
+    flow: Flow,
+    declared: Mapping[str, object],
+    counters: Counters | None = None,
 ) -> Shipment:
-    """Inspect a file and join what it shows with what was declared."""
-    return shipment(inspected(path, library, flow), library, flow, declared)
+    """Inspect a file, join what it shows with what was declared and what the counters know.
+
+    What a reader must hear of the counters goes to standard error.
+    """
+    goods = shipment(inspected(path, library, flow), library, flow, declared)
+    if counters is None:
+        return goods
+    with open_books(counters.home, counters.today) as books:
+        batches = TableSource(path).batches
+        found = filled(goods, books, counters.parties, batches, counters.register)
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    return found.goods
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """Which counters a shipment is asked against, and for which recipient."""
+
+    home: Path
+    today: date
+    parties: Parties | None
+    register: str = ""
+
+
+def counters_of(order: Asked, declared: Mapping[str, object]) -> Counters | None:
+    """Return the counters a command named by `--home`; None without.
+
+    The recipient is the one declared as `recipient.name`.
+    """
+    if order.home is None:
+        return None
+    name = declared.get("recipient.name")
+    parties = Parties("", name, "") if isinstance(name, str) and name.strip() else None
+    return Counters(order.home, order.as_of, parties, order.register)
 
 
 def print_json(value: object) -> None:

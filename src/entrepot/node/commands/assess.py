@@ -15,7 +15,13 @@ from entrepot.node.declaring import ask as ask_for_facts
 from entrepot.node.declaring import declared_facts, is_asking, questions
 from entrepot.node.options import laws_option
 from entrepot.node.screen import Screen
-from entrepot.node.shipping import asked, print_json, shipment_of, shipping_options
+from entrepot.node.shipping import (
+    asked,
+    counters_of,
+    print_json,
+    shipment_of,
+    shipping_options,
+)
 from entrepot.port.plan.reductions import AS_IS
 
 
@@ -39,7 +45,8 @@ def command(
     flow = order.flow(library)
     known: dict[str, object] = dict(declared)
     if file is not None:
-        known = shipment_of(file, library, flow, declared).facts_in(AS_IS)
+        counters = counters_of(order, declared)
+        known = shipment_of(file, library, flow, declared, counters).facts_in(AS_IS)
     bound = library.bind(flow)
 
     def pending(known: Mapping[str, object]) -> list[Missing]:

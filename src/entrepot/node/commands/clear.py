@@ -18,9 +18,18 @@ from entrepot.node.declaring import declared_facts
 from entrepot.node.layout import Indented
 from entrepot.node.progress import is_watched, reading_bar
 from entrepot.node.screen import Screen
-from entrepot.node.shipping import K_MAX, asked, print_json, shipment_of, shipping_options
+from entrepot.node.shipping import (
+    K_MAX,
+    Counters,
+    asked,
+    print_json,
+    shipment_of,
+    shipping_options,
+)
+from entrepot.port.clear.acts import check_parties
 from entrepot.port.clear.clearing import Cleared, Order, RefusedClearance, clear
 from entrepot.port.clear.institution import port_institution
+from entrepot.port.clear.recipients import party_id
 from entrepot.port.clear.record import Parties
 from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.planner import as_is_way
@@ -66,9 +75,9 @@ class ClearView(msgspec.Struct, frozen=True):
     help="What shows that a duty is met, DUTY-OR-FACT=TEXT; repeatable.",
 )
 @click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    help="Folder of keys, log and store (~/.local/share/entrepot).",
+    "--recipient-id",
+    default="",
+    help="Its identifier, lei:… or uscc:…; another spelling of the name then starts no new count.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options: Any) -> int:
@@ -83,7 +92,16 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
     kinds = library.vocabulary["transfer.purpose"].values
     if options["purpose"] in kinds:
         declared.setdefault("transfer.purpose", options["purpose"])
-    goods = shipment_of(file, library, order.flow(library), declared)
+    home = order.home or default_home()
+    parties = Parties(
+        options["exporter"],
+        options["recipient"],
+        options["purpose"],
+        party_id(options["recipient_id"]),
+    )
+    check_parties(parties)
+    counters = Counters(home, order.as_of, parties, order.register)
+    goods = shipment_of(file, library, order.flow(library), declared, counters)
     plan, source = planned(goods, file, k)
     way = _chosen(plan, wanted_way) or as_is_way(goods)
     wanted = Order(
@@ -91,12 +109,12 @@ def command(file: Path, wanted_way: str | None, k: int, as_json: bool, **options
         plan=plan,
         way=way,
         source=source,
-        parties=Parties(options["exporter"], options["recipient"], options["purpose"]),
+        parties=parties,
         out=options["out"],
         evidence=dict(_pair(text) for text in options["evidence"]),
+        register=order.register,
     )
     console = Screen(stderr=True, highlight=False)
-    home = options["home"] or default_home()
     with (
         open_node(home, institutions=(port_institution(library, home=home),)) as node,
         reading_bar(f"clearing {file.name}") as progress,

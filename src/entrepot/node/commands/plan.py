@@ -15,7 +15,14 @@ from entrepot.node.options import laws_option
 from entrepot.node.plans import rendered_plan
 from entrepot.node.progress import reading_bar
 from entrepot.node.screen import Screen
-from entrepot.node.shipping import K_MAX, asked, print_json, shipment_of, shipping_options
+from entrepot.node.shipping import (
+    K_MAX,
+    asked,
+    counters_of,
+    print_json,
+    shipment_of,
+    shipping_options,
+)
 from entrepot.port.plan.model import Plan
 from entrepot.port.plan.planner import Options, make_plan
 from entrepot.port.plan.source import TableSource
@@ -54,7 +61,8 @@ def command(
     wanted = asked(options)
     library = Library.load(laws)
     declared = declared_facts(library, wanted.facts_file, wanted.facts, wanted.profile)
-    goods = shipment_of(file, library, wanted.flow(library), declared)
+    counters = counters_of(wanted, declared)
+    goods = shipment_of(file, library, wanted.flow(library), declared, counters)
     plan, _source = planned(goods, file, k, layers)
     if as_json:
         print_json(plan)

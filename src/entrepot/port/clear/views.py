@@ -56,7 +56,6 @@ class CounterBooks:
         self._read = read
         self._folder = folder
         self.declared = declared or Declared()
-        self._loaded: dict[tuple[int, str], object] = {}
 
     def pieces(
         self,
@@ -111,6 +110,7 @@ class CounterBooks:
             namespace=str(known["namespace"]),
             extra=int(known["extra"]),
             cap=known["cap"],
+            stored_bytes=self._folder.size_bytes(int(known["year"]), str(known["sha256"])),
         )
 
     def counted(

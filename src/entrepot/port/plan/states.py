@@ -21,9 +21,13 @@ from entrepot.port.transform.model import (
     Aggregate,
     DropColumns,
     SelectPersons,
+    SuppressSmallClasses,
     Transform,
     TransformPlan,
 )
+
+_LEAVING_OUT = (SelectPersons, SuppressSmallClasses, Aggregate)
+"""Transforms after which not every person of the table is in it."""
 
 
 class DataState(msgspec.Struct, frozen=True):
@@ -78,6 +82,15 @@ def _subjects(subjects: list[SubjectCount], dropped: set[str], persons: int) -> 
     return left
 
 
+class Earlier(msgspec.Struct, frozen=True):
+    """What a counter says of earlier shipments where the present one sends fewer persons."""
+
+    adds: str
+    """The fact of one shipment that the counter adds up."""
+    value: object
+    """All persons sent before: which of them are among those sent now is not known yet."""
+
+
 class Shipment(msgspec.Struct, frozen=True):
     """One table about to leave: inspected, with what was declared about it."""
 
@@ -87,6 +100,8 @@ class Shipment(msgspec.Struct, frozen=True):
     inspected: dict[str, FactValue]
     declared: dict[str, object]
     """By dotted name; findings may be mappings."""
+    earlier: dict[str, Earlier] = {}
+    """Counter fact → what holds instead of the declared one when fewer persons are sent."""
 
     def facts_in(self, state: DataState) -> dict[str, object]:
         """Return all facts of the shipment in a state, ready for `Library.facts`.
@@ -97,6 +112,10 @@ class Shipment(msgspec.Struct, frozen=True):
         facts: dict[str, object] = {**self.inspected, **self.declared}
         if state.transforms:
             self._transform(facts, state)
+            fewer = any(isinstance(step, _LEAVING_OUT) for step in state.transforms)
+            for name, earlier in self.earlier.items():
+                if fewer or facts.get(earlier.adds) != self.inspected.get(earlier.adds):
+                    facts[name] = earlier.value
         if facts.get("data.form") == "identified":
             # The finding is made on what will be sent; it says nothing of the table as it is.
             facts.pop("anonymity.confirmed", None)

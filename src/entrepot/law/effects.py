@@ -1,7 +1,7 @@
-"""What a change of law does: witnesses asked under the law before and after, outcomes compared.
+"""What a change of law does: probes asked under the law before and after, outcomes compared.
 
 Strictness is the order of `entrepot.law.outcomes`. Where facts are missing an answer is a range,
-and one law is called stricter only when its whole range lies above the other's. A witness is laid
+and one law is called stricter only when its whole range lies above the other's. A probe is laid
 to a change when the changed part decides it, or is read by what decides it, before or after.
 """
 
@@ -21,21 +21,21 @@ from entrepot.law.kleene import Test, compile_test
 from entrepot.law.library import Library
 from entrepot.law.model import Scalar
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES
+from entrepot.law.probes import Probe, at_thresholds, probes
 from entrepot.law.rulebook import SensitivityText
 from entrepot.law.vocabulary import spell
-from entrepot.law.witnesses import Witness, at_thresholds, witnesses
 
 VARIED_MAX = 60
-"""Witnesses, of different deciding rules as far as there are, that are moved across thresholds."""
+"""Probes, of different deciding rules as far as there are, that are moved across thresholds."""
 VARIED_EACH_MAX = 120
 FACTS_SHOWN_MAX = 8
 _MOVES = ("loosened", "tightened", "new_duty", "duty_gone", "same", "unclear")
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many witnesses a change touches, and what becomes of them; each counts once."""
+    """How many probes a change touches, and what becomes of them; each counts once."""
 
-    witnesses: int = 0
+    probes: int = 0
     loosened: int = 0
     tightened: int = 0
     new_duty: int = 0
@@ -56,9 +56,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True, rename={"origin": "from", "destination": "to"}):
-    """One witness whose answer changed, with the facts that the deciding rules read."""
+    """One probe whose answer changed, with the facts that the deciding rules read."""
 
-    witness: str
+    probe: str
     where: str
     origin: str
     destination: str
@@ -115,12 +115,12 @@ def judge_changes(
     ]
 
 
-# -- one law, one witness --------------------------------------------------------------------------
+# -- one law, one probe --------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Side:
-    """What one regime, or all of a jurisdiction, says to a witness."""
+    """What one regime, or all of a jurisdiction, says to a probe."""
 
     low: int
     high: int
@@ -148,22 +148,20 @@ class _Side:
 
 
 class _Law:
-    """The law of one jurisdiction on one day, asked about many witnesses."""
+    """The law of one jurisdiction on one day, asked about many probes."""
 
     def __init__(self, law: LawAt, jurisdiction: str) -> None:
         self.law = law
         self.library = _narrowed(law.library, jurisdiction)
 
-    def bound(self, witness: Witness) -> BoundLaw:
-        flow = self.library.flow(
-            witness.origin, witness.destination, self.law.as_of, self.law.known_at
-        )
+    def bound(self, probe: Probe) -> BoundLaw:
+        flow = self.library.flow(probe.origin, probe.destination, self.law.as_of, self.law.known_at)
         return self.library.bind(flow)
 
-    def ask(self, witness: Witness) -> dict[str, _Side]:
+    def ask(self, probe: Probe) -> dict[str, _Side]:
         """Return regime → side; the whole jurisdiction under the empty name."""
-        bound = self.bound(witness)
-        values = bound.prepare(witness.values)
+        bound = self.bound(probe)
+        values = bound.prepare(probe.values)
         decision: Decision = bound.decide(values)
         sides = {regime: _side(regime, verdict, values) for regime, _, verdict in decision.verdicts}
         if sides:
@@ -214,14 +212,14 @@ def _narrowed(library: Library, jurisdiction: str) -> Library:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """A witness under both laws: what became of it, and what it gained or lost."""
+    """A probe under both laws: what became of it, and what it gained or lost."""
 
-    witness: Witness
+    probe: Probe
     before: dict[str, _Side]
     after: dict[str, _Side]
 
     def move(self, regime: str = "") -> str:
-        """Return what became of the witness under one regime, or in all."""
+        """Return what became of the probe under one regime, or in all."""
         old, new = self.pair(regime)
         if old is None or new is None:
             return "unclear"
@@ -260,10 +258,10 @@ class _Compared:
             if name in wanted
         }
         return Example(
-            self.witness.name,
-            self.witness.where,
-            self.witness.origin,
-            self.witness.destination,
+            self.probe.name,
+            self.probe.where,
+            self.probe.origin,
+            self.probe.destination,
             dict(list(facts.items())[:FACTS_SHOWN_MAX]),
             old.answer(),
             new.answer(),
@@ -273,7 +271,7 @@ class _Compared:
 
 
 class _Trial:
-    """All witnesses of one jurisdiction, asked under both laws."""
+    """All probes of one jurisdiction, asked under both laws."""
 
     def __init__(self, before: LawAt, after: LawAt, jurisdiction: str) -> None:
         self.place = jurisdiction
@@ -283,19 +281,19 @@ class _Trial:
         """Kept alive, because `entries` knows them by identity."""
 
     def run(self, own: list[Delta], flows_max: int) -> tuple[Effect, list[Judged]]:
-        first = witnesses(self.new.library, self.place, flows_max=flows_max)
+        first = probes(self.new.library, self.place, flows_max=flows_max)
         if self.old.law.library.root != self.new.law.library.root:
-            first += witnesses(self.old.library, self.place, flows_max=flows_max)
-        seen = [self.compared(witness) for witness in first]
-        seen += [self.compared(witness) for witness in self.moved(seen, own)]
+            first += probes(self.old.library, self.place, flows_max=flows_max)
+        seen = [self.compared(probe) for probe in first]
+        seen += [self.compared(probe) for probe in self.moved(seen, own)]
         every = [item for item in seen if item.before or item.after]
         return _effect(every, ""), [Judged(delta, self.judged(delta, every)) for delta in own]
 
-    def compared(self, witness: Witness) -> _Compared:
-        return _Compared(witness, self.old.ask(witness), self.new.ask(witness))
+    def compared(self, probe: Probe) -> _Compared:
+        return _Compared(probe, self.old.ask(probe), self.new.ask(probe))
 
-    def moved(self, seen: list[_Compared], own: list[Delta]) -> list[Witness]:
-        """Return witnesses with the numbers that changed parts read moved across thresholds."""
+    def moved(self, seen: list[_Compared], own: list[Delta]) -> list[Probe]:
+        """Return probes with the numbers that changed parts read moved across thresholds."""
         wanted = {name for delta in own for name in self.numbers(delta)}
         chosen: dict[tuple[str, ...], list[_Compared]] = {}
         for item in seen:
@@ -307,17 +305,17 @@ class _Trial:
         rounds = sorted(
             (number, key) for key, items in chosen.items() for number in range(len(items))
         )
-        found: list[Witness] = []
+        found: list[Probe] = []
         for number, key in rounds[:VARIED_MAX]:
-            witness = chosen[key][number].witness
-            laws = (self.old.bound(witness), self.new.bound(witness))
+            probe = chosen[key][number].probe
+            laws = (self.old.bound(probe), self.new.bound(probe))
             read = {
                 name
                 for side in (chosen[key][number].before, chosen[key][number].after)
                 if side
                 for name in side[""].facts
             }
-            varied = list(at_thresholds(witness, sorted(wanted & read), laws))[:VARIED_EACH_MAX]
+            varied = list(at_thresholds(probe, sorted(wanted & read), laws))[:VARIED_EACH_MAX]
             found += [item for item in varied if self.is_possible(laws[1].prepare(item.values))]
         return found
 
@@ -371,7 +369,7 @@ class _Trial:
     def counting(self, delta: Delta, seen: list[_Compared]) -> Effect:
         """Judge an entry of a sensitivity list by the number that an inspection counts it into.
 
-        Witnesses that give the number are asked twice under one law: with it, and with nothing
+        Probes that give the number are asked twice under one law: with it, and with nothing
         counted.
         """
         number = int(delta.after is not None)
@@ -380,14 +378,14 @@ class _Trial:
         fact = entry.block.counts_as if isinstance(entry, SensitivityText) else ""
         if not fact:
             return Effect("unclear", "it names a class of data; no number counts it", Counts(), {})
-        told = [item for item in seen if item.witness.values.get(fact) and item.sides(number)]
+        told = [item for item in seen if item.probe.values.get(fact) and item.sides(number)]
         pairs = [
-            _Compared(item.witness.varied(fact, 0), law.ask(item.witness.varied(fact, 0)), counted)
+            _Compared(item.probe.varied(fact, 0), law.ask(item.probe.varied(fact, 0)), counted)
             for item in told
             for counted in (item.sides(number),)
         ]
         if not number:
-            pairs = [_Compared(pair.witness, pair.after, pair.before) for pair in pairs]
+            pairs = [_Compared(pair.probe, pair.after, pair.before) for pair in pairs]
         return _effect(pairs, delta.regime)
 
     def is_touched(self, item: _Compared, delta: Delta, readers: tuple[set[str], set[str]]) -> bool:
@@ -401,8 +399,8 @@ class _Trial:
                     return True
                 continue
             if delta.kind == "member" and delta.jurisdiction not in (
-                item.witness.origin,
-                item.witness.destination,
+                item.probe.origin,
+                item.probe.destination,
             ):
                 continue
             deciding = {name for name in side.rules if name in readers[number]}
@@ -433,7 +431,7 @@ class _Trial:
         tests = [test for name, test in self.entries[id(rule)] if name == entry]
         if not tests:
             return False
-        values = (self.old, self.new)[number].bound(item.witness).prepare(item.witness.values)
+        values = (self.old, self.new)[number].bound(item.probe).prepare(item.probe.values)
         return any(test(values) is True for test in tests)
 
 
@@ -491,9 +489,9 @@ def _summed(moves: list[tuple[str, _Compared]], regime: str) -> Effect:
 
 def _judgement(counts: Counts) -> tuple[str, str]:
     """Return the one word for a change, and the sentence that says what it rests on."""
-    asked = f"of {counts.witnesses:,} witnesses that it touches"
-    if not counts.witnesses:
-        return "unclear", "no witness touches it"
+    asked = f"of {counts.probes:,} probes that it touches"
+    if not counts.probes:
+        return "unclear", "no probe touches it"
     if counts.loosened and counts.tightened:
         both = f"{counts.loosened:,} get a milder and {counts.tightened:,} a stricter outcome"
         return "mixed", f"{asked} {both}"

@@ -39,6 +39,8 @@ class Report(msgspec.Struct, frozen=True):
     unaffected: int
     lapsed: int
     """Run out before the law changed for them; counted apart."""
+    later: int
+    """Given after the day asked for."""
     erased: int
     law_changed: list[str]
     """Rulebooks that the log has on record in another version than is loaded."""
@@ -62,7 +64,7 @@ def open_home(home: Path, library: Library, *, clock: Callable[[], int] = system
     """Open a home that exists. Raises `NotFound` where there is none."""
     if not (home / "store.sqlite").is_file():
         raise NotFound("there is no home of Entrepot here", value=home, remedy="name it by --home")
-    return open_node(home, institutions=(port_institution(library),), clock=clock)
+    return open_node(home, institutions=(port_institution(library, home=home),), clock=clock)
 
 
 def recheck_home(node: Node, rechecker: Rechecker, *, move: Move | None = None) -> Report:
@@ -71,22 +73,21 @@ def recheck_home(node: Node, rechecker: Rechecker, *, move: Move | None = None) 
     Raises `VerificationError` for one whose signature does not hold, `StorageError`.
     """
     found: list[Rechecked] = []
-    unaffected = lapsed = erased = 0
+    unaffected = lapsed = later = erased = 0
     with node.store.reading() as read:
         total = count_clearances(read)
         for done, stored in enumerate(clearances(read, node.keys), start=1):
-            if stored.certificate is None:
-                erased += 1
-                continue
-            result = rechecker.recheck(stored)
-            if result.affected:
-                found.append(result)
-            elif result.lapsed:
-                lapsed += 1
-            else:
-                unaffected += 1
             if move is not None:
                 move(done, total)
+            if stored.certificate is None:
+                erased += 1
+            elif date.fromisoformat(stored.certificate.flow.as_of) > rechecker.as_of:
+                later += 1
+            else:
+                result = rechecker.recheck(stored)
+                found += [result] * result.affected
+                lapsed += result.lapsed and not result.affected
+                unaffected += not result.lapsed and not result.affected
         changed = list(differences(law_on_record(read), rechecker.library))
     adverse = sum(item.adverse for item in found)
     decided = sum(bool(item.standing) for item in found)
@@ -100,6 +101,7 @@ def recheck_home(node: Node, rechecker: Rechecker, *, move: Move | None = None) 
         decided=decided,
         unaffected=unaffected,
         lapsed=lapsed,
+        later=later,
         erased=erased,
         law_changed=changed,
         found=found,

@@ -143,7 +143,7 @@ def rendered(found: Difference) -> RenderableType:
         return Group(head, Text("Nothing changed in the rulebooks that are loaded."))
     blocks: list[RenderableType] = [head]
     blocks += [_summary(place) for place in found.jurisdictions]
-    note = "Witnesses are cases, profiles and both at every threshold: no sample of real transfers."
+    note = "Probes are cases, profiles and both at every threshold: no sample of real transfers."
     blocks.append(Indented(Text(note, style="dim")))
     for place in found.jurisdictions:
         blocks.append(Text(f"\n{place.jurisdiction}  {place.name}", style="bold"))
@@ -164,7 +164,7 @@ def _summary(place: JurisdictionChange) -> Indented:
         f"{counts.same:,} the same",
         f"{counts.unclear:,} unclear",
     ]
-    text.append(f"        {counts.witnesses:,} witnesses: {', '.join(parts)}\n", style="dim")
+    text.append(f"        {counts.probes:,} probes: {', '.join(parts)}\n", style="dim")
     for kind, example in effect.examples.items():
         text.append(_example(kind, example))
     return Indented(text, hang=4)
@@ -172,7 +172,7 @@ def _summary(place: JurisdictionChange) -> Indented:
 
 def _example(kind: str, example: Example) -> Text:
     text = Text(f"        e.g. {_EXAMPLES[kind]}: ", style="not bold")
-    text.append(f"{example.origin} → {example.destination}, {example.witness}  ")
+    text.append(f"{example.origin} → {example.destination}, {example.probe}  ")
     text.append(f"{example.where}\n", style="dim")
     if kind in ("loosened", "tightened"):
         text.append(f"          {_answer(example.before)} → {_answer(example.after)}\n")

@@ -19,7 +19,14 @@ from entrepot.node.options import DATE, laws_option
 from entrepot.node.progress import counting_bar
 from entrepot.node.rechecking import Report, Wish, decide, open_home, recheck_home, refer
 from entrepot.node.screen import Screen
-from entrepot.port.change.rechecking import ADVERSE, DECIDED, DutyNow, Rechecked, Rechecker
+from entrepot.port.change.rechecking import (
+    ADVERSE,
+    DECIDED,
+    EFFECTS,
+    DutyNow,
+    Rechecked,
+    Rechecker,
+)
 
 EXIT_ADVERSE = 1
 """Some clearance is touched for the worse and nobody has decided of it yet."""
@@ -117,6 +124,8 @@ def rendered(report: Report) -> RenderableType:
         f"{report.unaffected:,} unaffected",
         f"{report.lapsed:,} had run out before",
     ]
+    if report.later:
+        parts.append(f"{report.later:,} given later")
     if report.erased:
         parts.append(f"{report.erased:,} erased")
     lines: list[RenderableType] = [head, Indented(Text(", ".join(parts)))]
@@ -125,7 +134,9 @@ def rendered(report: Report) -> RenderableType:
         shown = ", ".join(report.law_changed[:4])
         more = ", …" if len(report.law_changed) > 4 else ""
         lines.append(Indented(Text(text + shown + more, style="dim")))
-    order = sorted(report.found, key=lambda item: (not item.adverse, item.effect != "barred"))
+    order = sorted(
+        report.found, key=lambda item: (not item.adverse, item.lapsed, EFFECTS.index(item.effect))
+    )
     lines += [_item(item, report) for item in order]
     return Group(*lines)
 
@@ -134,7 +145,8 @@ def _item(item: Rechecked, report: Report) -> Indented:
     text = Text(f"\n{item.id}  ", style="bold")
     text.append(f"{item.origin} → {item.destination}, {item.recipient}", style="not bold")
     text.append(f"  entry {item.index}, cleared {item.cleared_on}\n", style="not bold dim")
-    text.append(f"  {item.effect}", style=f"bold {_COLOURS.get(item.effect, 'green')}")
+    shown = ", ".join(item.effects)
+    text.append(f"  {shown}", style=f"bold {_COLOURS.get(item.effect, 'green')}")
     text.append(f"  {item.outcome_before} → {item.outcome}, {item.status}", style="not bold")
     text.append(f"  since {item.since}\n" if item.since else "\n", style="not bold dim")
     for rule in item.rules:
@@ -162,7 +174,8 @@ def _duties(mark: str, duties: list[DutyNow]) -> Text:
 
 
 def _tail(item: Rechecked, report: Report) -> str:
-    parts = [f"certificate until {item.valid_until}"]
+    ended = "ended on" if item.lapsed else "until"
+    parts = [f"certificate {ended} {item.valid_until}"]
     if item.triggers:
         parts.append(f"trigger: {', '.join(item.triggers)}")
     if item.rewritten:

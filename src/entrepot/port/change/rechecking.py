@@ -26,6 +26,7 @@ from entrepot.port.clear.rules import engine_facts
 ADVERSE: Final = ("barred", "undecided", "conditional", "stricter", "new duty")
 """Effects after which a person must look at the clearance, the gravest first."""
 EFFECTS: Final = (*ADVERSE, "milder", "duty gone", "other rules", "none")
+TRANSFER_DATE: Final = "transfer.date"
 DECIDED: Final = ("suspended", "superseded", "upheld")
 """What a named person may decide of a clearance."""
 
@@ -73,8 +74,8 @@ class Rechecked(msgspec.Struct, frozen=True, rename={"origin": "from", "destinat
     destination: str
     cleared_on: date
     valid_until: date
-    effect: str
-    """One of `EFFECTS`."""
+    effects: list[str]
+    """What the law does to it, of `EFFECTS`, the gravest first."""
     affected: bool
     """The law answers otherwise, and did so while the clearance could still be relied on."""
     lapsed: bool
@@ -100,6 +101,11 @@ class Rechecked(msgspec.Struct, frozen=True, rename={"origin": "from", "destinat
     """Rulebooks relied on that are loaded here in another version."""
     law: dict[str, str]
     """Rulebook id → SHA-256 of what the answer now relies on."""
+
+    @property
+    def effect(self) -> str:
+        """The gravest effect."""
+        return self.effects[0]
 
     @property
     def adverse(self) -> bool:
@@ -137,21 +143,39 @@ class Rechecker:
         held = FactSet(facts.vocabulary, dict(facts.values))
         now = self.library.bind(self._flow(signed, self.as_of, self.known_at)).assess(held)
         new, gone = _duties(signed, now)
-        effect = _effect(signed, now, new, gone)
-        since = None if effect == "none" else self._since(signed, now, held.values)
+        new = self._dated(signed, held, new)
+        effects = _effects(signed, now, new, gone)
+        since = None if effects == ["none"] else self._since(signed, now, held.values)
         expired = sorted(
             name
             for name, finding in facts.findings.items()
             if finding.expires is not None and finding.expires < self.as_of
         )
-        return self._result(stored, signed, now, effect, since, (new, gone), expired)
+        return self._result(stored, signed, now, effects, since, (new, gone), expired)
+
+    def _dated(self, signed: Certificate, held: FactSet, new: list[DutyNow]) -> list[DutyNow]:
+        """Return new duties with the days that count from the transfer.
+
+        Data leaves on the day of its clearance (`port.stale`), so that day is the day of transfer
+        where nothing else is declared. It is used for due days only, never to decide.
+        """
+        if TRANSFER_DATE in held or TRANSFER_DATE not in self.library.vocabulary:
+            return new
+        if not any(duty.due.endswith(TRANSFER_DATE) for duty in new):
+            return new
+        left = held.with_values({TRANSFER_DATE: date.fromisoformat(signed.flow.as_of)})
+        flow = self._flow(signed, self.as_of, self.known_at)
+        days = {duty.id: duty.due_on for duty in self.library.bind(flow).assess(left).duties}
+        return [
+            msgspec.structs.replace(duty, due_on=duty.due_on or days.get(duty.id)) for duty in new
+        ]
 
     def _result(  # noqa: PLR0913 - the parts of one answer, put together in one place
         self,
         stored: Stored,
         signed: Certificate,
         now: Assessment,
-        effect: str,
+        effects: list[str],
         since: date | None,
         duties: tuple[list[DutyNow], list[DutyNow]],
         expired: list[str],
@@ -159,7 +183,7 @@ class Rechecker:
         rewritten = self._rewritten(signed)
         until = signed.validity.valid_until
         lapsed = until < self.as_of
-        affected = effect != "none" and (not lapsed if since is None else since <= until)
+        affected = effects != ["none"] and (not lapsed if since is None else since <= until)
         deadlines = _deadlines(signed, duties[0], since)
         changed = since is not None or bool(rewritten)
         triggers = ["law-change"] * changed + ["finding-expiry"] * bool(expired)
@@ -173,7 +197,7 @@ class Rechecker:
             destination=signed.flow.destination,
             cleared_on=date.fromisoformat(signed.flow.as_of),
             valid_until=until,
-            effect=effect,
+            effects=effects,
             affected=affected,
             lapsed=lapsed,
             standing=stored.standing,
@@ -187,7 +211,7 @@ class Rechecker:
             rules=_rules_now(signed, now),
             new_duties=duties[0],
             duties_gone=duties[1],
-            deadline=self._deadline(effect, since, deadlines, rewritten) if affected else None,
+            deadline=self._deadline(effects[0], since, deadlines, rewritten) if affected else None,
             deadlines=deadlines,
             triggers=triggers,
             rewritten=rewritten,
@@ -200,7 +224,7 @@ class Rechecker:
         nothing = self.library.bind(flow).assess({})
         said = msgspec.structs.replace(nothing, outcome="NEEDS_HUMAN", status="undecided")
         rewritten = f"the certified facts no longer fit the vocabulary: {error.what}"
-        found = self._result(stored, signed, said, "undecided", None, ([], []), [])
+        found = self._result(stored, signed, said, ["undecided"], None, ([], []), [])
         return msgspec.structs.replace(
             found, rules=[], rewritten=[*found.rewritten, rewritten], triggers=["law-change"]
         )
@@ -256,18 +280,19 @@ class Rechecker:
     ) -> Deadline | None:
         """Return by when something must be done.
 
-        A transition that the law grants comes first; without one, reliance on a clearance that is
-        no longer open ended on the day the law changed, and a new duty runs with the certificate.
+        A day that a new duty names comes first: the law grants that time. Without one, reliance on
+        a clearance that is no longer open ended on the day the law changed, and what is open still
+        runs until the certificate ends.
         """
         if effect not in ADVERSE:
             return None
         granted = [item for item in deadlines if item.because.startswith(_DUTY)]
         if granted:
             return granted[0]
-        if effect == "new duty":
+        if effect in ("stricter", "new duty"):
             return deadlines[-1]
         if since is not None:
-            return Deadline(since, "the law changed; it grants no time to go on as before")
+            return Deadline(since, "the law changed; no rule loaded here grants more time")
         why = "a rulebook relied on was rewritten" if rewritten else "a day in the facts has come"
         return Deadline(self.as_of, why)
 
@@ -292,24 +317,26 @@ def _deadlines(signed: Certificate, new: list[DutyNow], since: date | None) -> l
     found.sort(key=lambda item: item.on)
     return [
         *found,
-        Deadline(signed.validity.valid_until, f"certificate: {signed.validity.because}"),
+        Deadline(signed.validity.valid_until, f"the certificate ends: {signed.validity.because}"),
     ]
 
 
-def _effect(signed: Certificate, now: Assessment, new: list[DutyNow], gone: list[DutyNow]) -> str:
-    """Return the gravest thing that the law does to a clearance."""
-    if now.status != "open":
-        return now.status
+def _effects(
+    signed: Certificate, now: Assessment, new: list[DutyNow], gone: list[DutyNow]
+) -> list[str]:
+    """Return all that the law does to a clearance, the gravest first; `none` when nothing."""
     difference = strictness(now.outcome) - strictness(signed.outcome)
-    if difference > 0:
-        return "stricter"
-    if any(duty.state != "met" for duty in new):
-        return "new duty"
-    if difference < 0:
-        return "milder"
-    if gone:
-        return "duty gone"
-    return "other rules" if new or _rules_now(signed, now) else "none"
+    found = {
+        now.status: now.status != "open",
+        "stricter": difference > 0,
+        "new duty": any(duty.state != "met" for duty in new),
+        "milder": difference < 0,
+        "duty gone": bool(gone),
+    }
+    named = [effect for effect in EFFECTS if found.get(effect)]
+    if not named and (new or _rules_now(signed, now)):
+        return ["other rules"]
+    return named or ["none"]
 
 
 def _duties(signed: Certificate, now: Assessment) -> tuple[list[DutyNow], list[DutyNow]]:

@@ -1,7 +1,7 @@
-"""Witnesses: sets of facts on which two states of the law are compared.
+"""Probes: sets of facts on which two states of the law are compared.
 
 They are the cases that stand beside the rulebooks of a jurisdiction, the profiles, and both of
-these with one number moved to either side of every threshold. Witnesses are chosen for what they
+these with one number moved to either side of every threshold. Probes are chosen for what they
 exercise; they are no sample of the world's transfers, so their counts are no shares of anything.
 """
 
@@ -25,7 +25,7 @@ PROFILE_FLOWS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class Probe:
     """Facts of one flow, without a day: the same transfer is asked about under both laws."""
 
     name: str
@@ -34,10 +34,10 @@ class Witness:
     destination: str
     values: Mapping[str, Scalar]
 
-    def varied(self, fact: str, value: Scalar) -> Witness:
-        """Return the same witness with one fact changed."""
+    def varied(self, fact: str, value: Scalar) -> Probe:
+        """Return the same probe with one fact changed."""
         shown = f"{value:,}" if isinstance(value, int) else spell(value)
-        return Witness(
+        return Probe(
             f"{self.name}, with {fact} = {shown}",
             self.where,
             self.origin,
@@ -46,7 +46,7 @@ class Witness:
         )
 
 
-def witnesses(library: Library, jurisdiction: str, *, flows_max: int) -> list[Witness]:
+def probes(library: Library, jurisdiction: str, *, flows_max: int) -> list[Probe]:
     """Return the cases and profiles that speak of a jurisdiction, over at most `flows_max` flows.
 
     Cases that are the same but for their day count once. Raises `InvalidLaw` for a malformed case
@@ -75,7 +75,7 @@ def case_files(library: Library, jurisdiction: str) -> list[Path]:
     )
 
 
-def _of_cases(library: Library, cases: Iterable[Case]) -> Iterator[Witness]:
+def _of_cases(library: Library, cases: Iterable[Case]) -> Iterator[Probe]:
     for case in cases:
         text = case.text
         try:
@@ -85,34 +85,35 @@ def _of_cases(library: Library, cases: Iterable[Case]) -> Iterator[Witness]:
         except (InvalidInput, NotFound):
             continue  # a case of refused input, or one for another version of the vocabulary
         file = Path(case.where).name
-        yield Witness(text.name, file, origin, destination, facts.values)
+        yield Probe(text.name, file, origin, destination, facts.values)
 
 
-def _of_profiles(library: Library, flows: list[tuple[str, str]]) -> Iterator[Witness]:
-    for name, facts in sorted(library.profiles.items()):
+def _of_profiles(library: Library, flows: list[tuple[str, str]]) -> Iterator[Probe]:
+    for name in sorted(library.profiles):
+        facts = library.profile(name)
         values = library.facts(facts).values
         for origin, destination in flows:
-            yield Witness(f"profile {name}", "profiles", origin, destination, values)
+            yield Probe(f"profile {name}", "profiles", origin, destination, values)
 
 
-def _distinct(found: Iterable[Witness]) -> Iterator[Witness]:
+def _distinct(found: Iterable[Probe]) -> Iterator[Probe]:
     seen = set()
-    for witness in found:
-        key = (witness.origin, witness.destination, frozenset(witness.values.items()))
+    for probe in found:
+        key = (probe.origin, probe.destination, frozenset(probe.values.items()))
         if key not in seen:
             seen.add(key)
-            yield witness
+            yield probe
 
 
 def at_thresholds(
-    witness: Witness, facts: Iterable[str], laws: tuple[BoundLaw, ...]
-) -> Iterator[Witness]:
-    """Yield the witness with each numeric fact at every value that some law's conditions tell
+    probe: Probe, facts: Iterable[str], laws: tuple[BoundLaw, ...]
+) -> Iterator[Probe]:
+    """Yield the probe with each numeric fact at every value that some law's conditions tell
     apart."""
     for name in facts:
         spec = laws[0].library.vocabulary.facts.get(name)
         if spec is None or spec.type not in ("int", "number"):
             continue
         points = {value for law in laws for value in domain(law, name)}
-        for value in sorted(points - {witness.values.get(name)}, key=str):
-            yield witness.varied(name, value)
+        for value in sorted(points - {probe.values.get(name)}, key=str):
+            yield probe.varied(name, value)

@@ -91,6 +91,7 @@ def bounds(pieces: Sequence[Piece]) -> Bounds:
     and their caps; persons without tokens are new persons, once per table. Lower: the largest of
     any one namespace, because two namespaces may name the same persons.
     """
+    pieces = [piece for piece in pieces if piece.persons or piece.sketch is not None]
     most = least = 0
     is_exact = True
     for key in sorted({piece.key for piece in pieces if piece.sketch is not None}):

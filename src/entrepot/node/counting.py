@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from entrepot.kernel.store import Store
+from entrepot.kernel.store import KERNEL_TABLES, Store
 from entrepot.law.counters import Bounds, Piece, before, bounds, thresholds
 from entrepot.law.library import Library
 from entrepot.port.clear.counters import COUNTERS, Counter, window_start
@@ -32,7 +32,7 @@ Batches = Callable[[], Iterable[pl.DataFrame]]
 
 
 class Books(msgspec.Struct, frozen=True):
-    """The counters of one home, open for reading on a day."""
+    """The counters of one home, open for reading on a day; of a new home they are empty."""
 
     view: CounterBooks
     folder: PieceFolder
@@ -40,21 +40,19 @@ class Books(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def open_books(home: Path, today: date) -> Iterator[Books | None]:
-    """Open the counters of a home; None where nothing was ever cleared in it.
+def open_books(home: Path, today: date) -> Iterator[Books]:
+    """Open the counters of a home, whether or not anything was cleared in it yet.
 
     Raises `StorageError` when another process writes there, `InvalidInput` for a malformed
     `declared.yaml`.
     """
-    path = home / "store.sqlite"
-    if not path.is_file():
-        yield None
-        return
     folder = PieceFolder(home)
     declared = read_declared(folder.root, today)
-    store = Store.open(path)
+    path = home / "store.sqlite"
+    store = Store.open(path) if path.is_file() else Store.scratch()
     try:
         store.create_tables(TABLES)
+        store.create_tables(KERNEL_TABLES)
         with store.reading() as read:
             yield Books(CounterBooks(read, folder, declared), folder, today)
     finally:
@@ -69,15 +67,13 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 def filled(
-    goods: Shipment, books: Books | None, parties: Parties | None, batches: Batches, register: str
+    goods: Shipment, books: Books, parties: Parties | None, batches: Batches, register: str
 ) -> Filled:
     """Fill the counter facts of a shipment that nobody declared.
 
     Persons who are in the table too are not counted as earlier ones; where a way sends fewer of
     them, everybody sent before counts as another (`Shipment.earlier`).
     """
-    if books is None:
-        return Filled(goods)
     asked = [c for c in COUNTERS if c.origin == goods.flow.origin and _is_open(goods, c)]
     asked = [c for c in asked if parties is not None or not c.per_recipient]
     if not asked:
@@ -202,7 +198,7 @@ def _window(
         fact=counter.total,
         since=start,
         recipient=name,
-        shipments=len(counted),
+        shipments=sum(1 for piece in counted if piece.persons),
         persons_least=number.least,
         persons_most=number.most,
         exact=number.exact,

@@ -44,9 +44,9 @@ def command(home: Path | None, as_of: date | None, as_json: bool) -> int:
     """
     where = home or default_home()
     today = as_of or date.today()  # noqa: DTZ011 - the reader's own calendar day
+    if not (where / "store.sqlite").is_file():
+        raise NotFound("nothing was ever cleared in this home", value=where)
     with open_books(where, today) as books:
-        if books is None:
-            raise NotFound("nothing was ever cleared in this home", value=where)
         found = windows(books, Library.load())
     if as_json:
         print_json(CountersView(str(where), today, found, DOUBT, RELATIVE_ERROR))
@@ -72,15 +72,18 @@ def command(home: Path | None, as_of: date | None, as_json: bool) -> int:
 
 def _table(found: list[WindowView]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("counter", "since", "recipient"):
-        table.add_column(title, overflow="fold")
-    for title in ("shipments", "persons", "exempt", "next threshold", "stored"):
+    paired = any(window.recipient for window in found)
+    table.add_column("counter", no_wrap=True)
+    table.add_column("since", no_wrap=True)
+    if paired:
+        table.add_column("recipient", overflow="fold")
+    for title in ("sent", "persons", "exempt", "next", "stored"):
         table.add_column(title, justify="right")
     for window in found:
         table.add_row(
             window.fact,
             window.since.isoformat(),
-            window.recipient,
+            *([window.recipient] if paired else []),
             f"{window.shipments:,}",
             _persons(window),
             f"{window.exempt_persons:,}",
@@ -100,4 +103,4 @@ def _persons(window: WindowView) -> str:
 def _next(window: WindowView) -> str:
     if window.next_threshold is None:
         return "near one" if window.near else "above all"
-    return f"{window.next_threshold:,}" + (" (near)" if window.near else "")
+    return f"{window.next_threshold:,}" + (" near" if window.near else "")

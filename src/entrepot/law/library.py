@@ -30,6 +30,7 @@ from entrepot.law.rulebook import Dated, Rulebook, SensitivityText, read_ruleboo
 from entrepot.law.segments import Segments, segments_of
 from entrepot.law.vocabulary import Vocabulary
 from entrepot.law.vocabularyfiles import (
+    Profile,
     read_contradictions,
     read_derivations,
     read_profiles,
@@ -106,10 +107,10 @@ class Library:
         """Return the declared facts of profile `name` (laws/profiles/<name>.yaml), by dotted
         name."""
         profiles = self.profiles
-        return profiles[name] if name in profiles else _no("profile", name, profiles)
+        return profiles[name].facts if name in profiles else _no("profile", name, profiles)
 
     @cached_property
-    def profiles(self) -> dict[str, dict[str, object]]:
+    def profiles(self) -> dict[str, Profile]:
         """All profiles by name."""
         return read_profiles(self.root, self.vocabulary)
 

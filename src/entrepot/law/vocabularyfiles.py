@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -179,26 +180,48 @@ def _contradictions(path: Path, name: str, vocabulary: Vocabulary) -> tuple[Cont
     return tuple(read)
 
 
-def read_profiles(folder: Path, vocabulary: Vocabulary) -> dict[str, dict[str, object]]:
-    """Read all profiles by name. Raises `InvalidLaw` for a malformed one or a fact that does not
-    fit."""
-    profiles: dict[str, dict[str, object]] = {}
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Facts under a name: what an ordinary case of some kind has in common."""
+
+    about: str
+    facts: dict[str, Any]
+    extends: str = ""
+    """A profile whose facts hold too, where this one does not say otherwise."""
+
+
+def read_profiles(folder: Path, vocabulary: Vocabulary) -> dict[str, Profile]:
+    """Read all profiles by name, each with the facts of those it extends.
+
+    Raises `InvalidLaw` for a malformed one, a fact that does not fit, or one that extends itself.
+    """
+    written: dict[str, Profile] = {}
     for path in sorted((folder / "profiles").glob("*.yaml")):
         name = path.relative_to(folder).as_posix()
         text, _ = read_text(path, file=name)
-        source = read_yaml(text, file=name)
-        value = source.value
-        if (
-            not isinstance(value, dict)
-            or set(value) != {"about", "facts"}
-            or not isinstance(value["facts"], dict)
-        ):
-            raise InvalidLaw("a profile is {about, facts}", where=f"{name}:1")
+        written[path.stem] = shape(read_yaml(text, file=name), Profile)
+    found: dict[str, Profile] = {}
+    for stem, profile in written.items():
+        where = f"profiles/{stem}.yaml:1"
+        facts: dict[str, Any] = {}
+        for ancestor in reversed(_ancestors(stem, written, where)):
+            facts.update(ancestor.facts)
         try:
-            read_facts(vocabulary, value["facts"])
+            read_facts(vocabulary, facts)
         except InvalidInput as error:
             raise InvalidLaw(
-                error.what, where=f"{name}:1", value=error.value, remedy=error.remedy
+                error.what, where=where, value=error.value, remedy=error.remedy
             ) from None
-        profiles[path.stem] = value["facts"]
-    return profiles
+        found[stem] = Profile(profile.about, facts, profile.extends)
+    return found
+
+
+def _ancestors(stem: str, written: dict[str, Profile], where: str) -> list[Profile]:
+    """Return a profile and those it extends, nearest first."""
+    line = [stem]
+    while parent := written[line[-1]].extends:
+        if parent not in written:
+            raise InvalidLaw("a profile extends one that does not exist", where=where, value=parent)
+        if parent in line:
+            raise InvalidLaw("a profile extends itself", where=where, value=" → ".join(line))
+        line.append(parent)
+    return [written[name] for name in line]

@@ -30,8 +30,10 @@ COMMANDS: dict[str, str] = {
     "verify": "check a cleared folder offline, step by step",
     "recheck": "which stored clearances a change of law touches, and what to do",
     "law": "list, show and check the rulebooks and their facts",
+    "atlas": "who may send what to whom, on any day, as a page or a table",
     "demo": "the whole port on a real and a generated table",
     "generate": "make a structurally valid table of invented persons",
+    "counters": "distinct persons cleared per legal window, and the thresholds near",
     "fsck": "prove that log and state of a store are whole and equal",
     "keys": "make and show keys (never the private half)",
 }

@@ -1,4 +1,4 @@
-"""The atlas page: one HTML file with its data, style and script inside, and nothing from outside."""
+"""The atlas page: one HTML file with data, style and script inside, and nothing from outside."""
 
 from __future__ import annotations
 

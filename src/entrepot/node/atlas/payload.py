@@ -2,8 +2,8 @@
 
 A side is a stack of matrices that change rarely and repeat their rows, so a matrix is a list of row
 numbers in runs (row, count, row, count …) and a row a list of verdicts in runs (verdict, count …);
-verdict -1 means that the regime is not engaged. The page joins sides as the engine does: the strictest
-counts, and where no side exports, a person decides.
+verdict -1 means that the regime is not engaged. The page joins sides as the engine does: the
+strictest counts, and where no side exports, a person decides.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
-from entrepot.node.commands import lawdiff
+from entrepot.node.commands import lawdiff, lawrequest
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -59,6 +59,7 @@ def command() -> None:
 
 
 command.add_command(lawdiff.command)
+command.add_command(lawrequest.command)
 
 
 def print_json(value: object) -> None:
@@ -166,7 +167,7 @@ def show(name: str, laws: Path | None, as_json: bool) -> None:
         print_json(spec) if as_json else print_fact(spec)
         return
     if name in library.profiles:
-        facts = library.profiles[name]
+        facts = library.profiles[name].facts
         print_json(facts) if as_json else print_profile(name, facts)
         return
     try:
@@ -261,6 +262,8 @@ def _lines(part: Dated) -> list[str]:
             ]
             if block.unless is not False:
                 lines.append(f"unless    {_condition(block.unless)}")
+            if block.demand:
+                lines.append(f"demand    {block.demand} the answer to a foreign authority")
             if block.defeats:
                 lines.append(f"defeats   {', '.join(block.defeats)}")
             lines += [f"duty      {duty.code} ({duty.due}): {duty.says}" for duty in block.duties]

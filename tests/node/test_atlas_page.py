@@ -129,11 +129,11 @@ def test_a_click_on_a_cell_opens_its_reasons_with_articles(opened: Opened) -> No
     assert "art 28-8" in text and "verified 2026" in text
     page.keyboard.press("ArrowDown")
     moved = page.inner_text("#answer h2")
-    assert moved.endswith("→ France") and not moved.startswith("Korea")
+    assert moved.endswith("→ France") and not moved.startswith("South Korea")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
     moved = page.inner_text("#answer h2")
-    assert moved.startswith("Korea →") and not moved.endswith("France")
+    assert moved.startswith("South Korea →") and not moved.endswith("France")
 
 
 def test_the_page_speaks_chinese(opened: Opened) -> None:

@@ -187,9 +187,7 @@ def test_check_names_every_file_that_is_not_as_recorded(
 ) -> None:
     root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
     shutil.copytree(TOY, root)
-    cases.write_text(
-        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
-    )
+    cases.write_text("- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}")
     hashes = recorded(capsys, root, tmp_path / "hashes.json")
     order = ("check", "--laws", str(root), "--cases", str(cases), "--hashes", str(hashes))
     assert run(capsys, *order)[0] == 0
@@ -210,9 +208,7 @@ def test_check_reads_the_hashes_of_a_certificate(
 ) -> None:
     root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
     shutil.copytree(TOY, root)
-    cases.write_text(
-        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
-    )
+    cases.write_text("- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}")
     book = root / "zz" / "toy-act.md"
     digest = hashlib.sha256(book.read_bytes()).hexdigest()
     hashes = tmp_path / "verified.json"
@@ -248,9 +244,7 @@ def test_check_names_an_unreachable_rule_with_file_and_line(
 ) -> None:
     root, cases = tmp_path / "laws", tmp_path / "a.cases.yaml"
     shutil.copytree(TOY, root)
-    cases.write_text(
-        "- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}"
-    )
+    cases.write_text("- {name: a, from: US, to: CN, as_of: 2024-01-01, expect: {status: barred}}")
     book = root / "zz" / "toy-act.md"
     text = book.read_text().replace("when: recipient.order\n", "when: data.hr and not data.hr\n")
     book.write_text(text)
@@ -261,3 +255,24 @@ def test_check_names_an_unreachable_rule_with_file_and_line(
     assert f"zz/toy-act.md:{line}: unreachable rule T-2-ORDER: its condition contradicts" in err
     report = json.loads(run(capsys, *order, "--json")[1])
     assert list(report["faults"]) == [f"zz/toy-act.md:{line}"]
+
+
+def test_request_hears_the_laws_and_leaves_the_conflict_to_a_person(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = [f"--fact=us.sca.{name}=true" for name in ("provider", "process", "control")]
+    order = ("request", "--from", "DE", "--by", "US", "--as-of", "2026-01-15", *told)
+    code, out, _ = run(capsys, *order, "--profile", "ordinary-company")
+    assert code == 0
+    assert "United States demands data held in Germany" in out
+    assert "CONFLICT · undecided" in out
+    assert out.index("orders the answer") < out.index("forbids the answer")
+    code, out, _ = run(capsys, *order, "--profile", "ordinary-company", "--party", "CN", "--json")
+    answer = json.loads(out)
+    assert (code, answer["outcome"], answer["demand"]["parties"]) == (0, "CONFLICT", ["CN"])
+    assert {law["regime"]: law["stance"] for law in answer["laws"]}["cn-transfer"] == "allows if"
+
+
+def test_request_of_the_own_authority_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "request", "--from", "DE", "--by", "Germany")
+    assert (code, "no foreign demand" in err) == (2, True)

@@ -48,7 +48,7 @@ depending on unknown facts; it forbids it; unknown facts or a person decide; it 
 conditions are met, or as it stands; it sets no condition."""
 
 _BINDING = "request.binding"
-_TOLD: dict[str, object] = {
+TOLD: dict[str, object] = {
     "request.foreign": True,
     "recipient.kind": "foreign_authority",
     "transfer.purpose": "authority_request",
@@ -144,7 +144,7 @@ def weigh_demand(library: Library, demand: Demand, facts: Mapping[str, object]) 
     data is added. Raises `InvalidInput` for facts that do not fit or contradict each other.
     """
     given = dict(facts)
-    for name, value in _TOLD.items():
+    for name, value in TOLD.items():
         if name in library.vocabulary:
             given.setdefault(name, value)
     known = library.facts(given)
@@ -179,7 +179,7 @@ def _heard(library: Library, place: str, side: Side) -> LawOnDemand:
     ordering = stance in ("orders", "may order")
     # Duties of a law that orders are what the holder may still do in time (object, inform).
     before = [d for d in side.duties if d.state != "met" and (d.before_transfer or ordering)]
-    shown = [*side.rules, *side.closed]
+    shown = [*side.rules, *(hit for hit in side.closed if hit not in side.rules)]
     if stance in ("undecided", "may order") or not shown:
         shown += [hit for hit in side.undecided if hit not in shown]
     unknown = [name for hit in shown for name, value in hit.facts.items() if value == "unknown"]
@@ -255,6 +255,14 @@ def _outcome(
             f"{shut} forbids the answer, and the demand {how} by the law of "
             f"{name(demand.authority)}. A person must decide.",
         )
+    waits = [law for law in others if _waits(law)]
+    if waits and (orders or bound is True):
+        now = _named(orders) if orders else f"The law of {name(demand.authority)}"
+        return (
+            "CONFLICT",
+            f"{now} orders now what {_named(waits)} allows only once its conditions are met. "
+            "Until then a person must decide.",
+        )
     outcome = strictest(law.outcome for law in others)
     match _worst(others):
         case "undecided":
@@ -265,6 +273,15 @@ def _outcome(
             return outcome, "The answer may be given once the conditions below are met, not before."
         case _:
             return outcome, "No law that was heard stands in the way of the answer."
+
+
+def _waits(law: LawOnDemand) -> bool:
+    """Say whether a rule allows the answer only after something that has not happened yet."""
+    routes = [hit.id for hit in law.rules if hit.demand == "allows"]
+    if law.stance != "allows if" or not routes:
+        return False
+    own = any(duty.id.startswith(f"{name}/") for duty in law.conditions for name in routes)
+    return own or not law.conditions
 
 
 def _named(laws: list[LawOnDemand]) -> str:

@@ -52,7 +52,7 @@ def test_a_day_without_a_change_says_so() -> None:
 
 def test_one_place_only_by_code_or_name() -> None:
     options = ("law", "diff", "--from", "2025-12-31", "--to", "2026-01-01", "--json")
-    found = json.loads(run(*options, "--jurisdiction", "Viet Nam").output)
+    found = json.loads(run(*options, "--jurisdiction", "Vietnam").output)
     assert [place["jurisdiction"] for place in found["jurisdictions"]] == ["VN"]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from entrepot.law import ir
 from entrepot.law.bind import Option
 from entrepot.law.commitments import commitments_between
 from entrepot.law.compiled import Regime
-from entrepot.law.explain import possible_answers, rank_missing
+from entrepot.law.explain import leaf_to_ask, possible_answers, rank_missing
 from entrepot.law.factset import FactSet
 from entrepot.law.judge import BoundDuty, BoundRule, Track, Verdict
 from entrepot.law.kleene import Facts, compile_test, unknown_facts
@@ -56,6 +57,8 @@ class Assessor:
         self.human: dict[str, HumanFinding] = {}
         self.books: dict[str, None] = {}
         self.read: dict[str, None] = {}
+        self.stands_for: dict[str, str] = {}
+        """Fact asked for → the fact that rules read and that follows from it."""
 
     def assessment(self, changes: list[Change]) -> Assessment:
         """Return everything that can be said."""
@@ -82,6 +85,7 @@ class Assessor:
                 self.library.words,
             ],
             commitments=commitments,
+            notes=self.notes(),
         )
 
     # -- sides -----------------------------------------------------------------------------------
@@ -149,6 +153,8 @@ class Assessor:
                 fact for r in verdict.matters for fact in unknown_facts(r.node, self.values)
             )
         self.read.update(dict.fromkeys(verdict.reads))
+        asked = {name: leaf_to_ask(self.bound, name, self.values) for name in missing}
+        self.stands_for.update({leaf: name for name, leaf in asked.items()})
         default = regime.text.block.default
         return Side(
             regime=regime.id,
@@ -160,10 +166,11 @@ class Assessor:
             rules=[self.hit(regime, rule) for rule in verdict.hits],
             undecided=[self.hit(regime, rule) for rule in verdict.matters],
             duties=self.duties(regime, verdict),
-            missing=list(missing),
+            missing=list(dict.fromkeys(asked.values())),
             default=verdict.default,
             closed=[self.hit(regime, rule) for rule in verdict.closed],
             reason=f"{default.says} ({default.article})" if verdict.default else "",
+            title=regime.text.block.title,
         )
 
     def hit(self, regime: Regime, rule: BoundRule) -> RuleHit:
@@ -334,13 +341,37 @@ class Assessor:
                     break
         return found
 
+    def notes(self) -> list[str]:
+        """Return how far the law relied on reaches: what came later is not known here."""
+        books = [self.library.content.books[name].front for name in self.books]
+        stale: dict[date, list[str]] = {}
+        for front in books:
+            if self.flow.as_of > front.verified_on:
+                stale.setdefault(front.verified_on, []).append(front.id)
+        found = [
+            f"the law after {day} is not known here for {', '.join(sorted(names))}, last compared "
+            "with the source on that day"
+            for day, names in sorted(stale.items())
+        ]
+        newest = max(
+            (max(front.verified_on, front.known_from or front.verified_on) for front in books),
+            default=None,
+        )
+        if newest is not None and self.flow.known_at > max(newest, self.flow.as_of):
+            found.append(
+                f"nothing that became known after {newest} is loaded: as known on "
+                f"{self.flow.known_at} is no more than as known on {newest}"
+            )
+        return found
+
     def missing(self) -> list[Missing]:
         """Return the facts to ask for, most useful first."""
         wanted: dict[str, str] = {}
         for side in self.sides:
             for name in side.missing:
+                read = self.stands_for[name]
                 because = next(
-                    (f"{hit.id}: {hit.says}" for hit in side.undecided if name in hit.facts), ""
+                    (f"{hit.id}: {hit.says}" for hit in side.undecided if read in hit.facts), ""
                 )
                 wanted.setdefault(name, because)
         tracks = [(track, verdict) for _, _, track, verdict in self.verdicts]
@@ -349,7 +380,13 @@ class Assessor:
             spec = self.library.vocabulary[name]
             found.append(
                 Missing(
-                    name, spec.question, spec.source, share, wanted[name], possible_answers(spec)
+                    name,
+                    spec.question,
+                    spec.source,
+                    share,
+                    wanted[name],
+                    possible_answers(spec),
+                    [side.regime for side in self.sides if name in side.missing],
                 )
             )
         return found

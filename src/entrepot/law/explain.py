@@ -94,6 +94,33 @@ def _points(name: str, nodes: Iterable[ir.Node]) -> set[Scalar]:
     return points
 
 
+def leaf_to_ask(bound: BoundLaw, name: str, values: Facts) -> str:
+    """Return the fact to ask for when `name` is missing: of a sum whose other parts are known, the
+    one part that is not.
+
+    Who has a table at hand knows what went before more easily than what both come to.
+    """
+    seen = {name}
+    while True:
+        parts = _unknown_parts(bound, name, values)
+        if len(parts) != 1 or parts[0] in seen:
+            return name
+        name = parts[0]
+        seen.add(name)
+
+
+def _unknown_parts(bound: BoundLaw, name: str, values: Facts) -> list[str]:
+    """Return the unknown facts of the first sum that could still derive `name`."""
+    for item in bound.content.derivations:
+        if item.name != name:
+            continue
+        for test, _, _, formula in item.rules:
+            parts = ir.facts_of(formula)
+            if isinstance(formula, ir.Sum) and len(parts) > 1 and test(values) is not False:
+                return [part for part in parts if values.get(part) is None]
+    return []
+
+
 def rank_missing(
     bound: BoundLaw,
     values: Facts,

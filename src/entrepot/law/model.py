@@ -81,6 +81,8 @@ class Missing(msgspec.Struct, frozen=True):
     because: str
     answers: list[str] = []
     """Possible answers for enums, sets and booleans."""
+    regimes: list[str] = []
+    """Which sides wait for it."""
 
 
 class HumanFinding(msgspec.Struct, frozen=True):
@@ -126,6 +128,8 @@ class Side(msgspec.Struct, frozen=True):
     """Rules that apply but whose route is closed because a duty has failed."""
     reason: str = ""
     """What the default says, or why there was nothing to decide by."""
+    title: str = ""
+    """Of the regime, in words."""
 
 
 class RulebookRef(msgspec.Struct, frozen=True):
@@ -171,3 +175,5 @@ class Assessment(msgspec.Struct, frozen=True):
     law: list[RulebookRef]
     commitments: list[CommitmentInForce] = []
     """What states promised each other about such flows: shown, never deciding."""
+    notes: list[str] = []
+    """How far the law relied on reaches, where the question goes beyond."""

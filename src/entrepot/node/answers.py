@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Citation, DutyDue, Missing, Side
+from entrepot.law.outcomes import strictness
 from entrepot.node.layout import Indented
 from entrepot.port.plan.words import sentence, title_of
 
+ROLES = {
+    "export": "The exporter's law",
+    "import": "The importer's law",
+    "origin": "The law of the data's origin, on sending it on",
+    "party": "The law that follows a party",
+}
+"""Role of a side → who speaks there, in words; in the order in which sides are shown."""
 COLOURS = {"open": "green", "conditional": "yellow", "undecided": "magenta", "barred": "red"}
 _STATE_MARKS = {"met": "✓", "open": "○", "possible": "?", "failed": "✗"}
 CHANGES_MAX = 8
@@ -26,14 +35,20 @@ _EVIDENCE = {
 
 def rendered(assessment: Assessment, library: Library, asked: list[Missing]) -> RenderableType:
     """Lay out an assessment; `asked` are the facts still missing, most useful first."""
-    sides = [_side(side, library) for side in assessment.sides]
-    duties = _duties(assessment.duties)
+    sides = [_side(side, library) for side in by_role(assessment.sides)]
+    legend = _legend(assessment.duties)
     wanted = [_missing(asked), _findings(assessment)]
     # Where the answer waits for facts, the questions come before the rules that are not settled.
     undecided = assessment.status == "undecided"
-    order = [*wanted, *sides, duties] if undecided else [*sides, duties, *wanted]
+    order = [*wanted, *sides, legend] if undecided else [*sides, legend, *wanted]
     blocks = [*order, _changes(assessment), _promised(assessment), _unseen(assessment)]
     return Group(headline(assessment, library), *[block for block in blocks if block is not None])
+
+
+def by_role(sides: list[Side]) -> list[Side]:
+    """Return sides as they are shown: exporter, importer, origin, parties; the strictest first."""
+    roles = list(ROLES)
+    return sorted(sides, key=lambda side: (roles.index(side.role), -strictness(side.outcome)))
 
 
 def headline(assessment: Assessment, library: Library) -> Panel:
@@ -43,6 +58,10 @@ def headline(assessment: Assessment, library: Library) -> Panel:
     colour = COLOURS[assessment.status]
     text = Text(sentence(assessment.outcome, assessment.status), style=f"bold {colour}")
     text.append(f"\n{assessment.outcome} · {assessment.status}", style="dim")
+    if len(assessment.sides) > 1:
+        strictest = [s for s in by_role(assessment.sides) if s.outcome == assessment.outcome]
+        who = ", ".join(f"{s.regime} ({s.role})" for s in strictest)
+        text.append(f" · strictest of {len(assessment.sides)} sides: {who}", style="dim")
     where = f"{names.name(flow.origin)} → {names.name(flow.destination)}"
     known = f", as known on {flow.known_at}" if flow.known_at != flow.as_of else ""
     return Panel(
@@ -56,12 +75,14 @@ def cited(citation: Citation) -> str:
 
 
 def _side(side: Side, library: Library) -> RenderableType:
+    """Lay out one side: whose law, its outcome, rules, what it misses, its own duties."""
     text = Text("\n")
     regime = library.content.regimes.get(side.regime)
     title = regime.text.block.title if regime is not None else side.regime
-    text.append(f"{title}", style="bold")
-    text.append(f"  {side.role}  ", style="dim")
-    text.append(f"{title_of(side.outcome)}\n")
+    place = library.jurisdictions.name(side.jurisdiction)
+    text.append(f"{ROLES[side.role]}, {place}", style="bold")
+    text.append(f"  {title_of(side.outcome)}", style="bold")
+    text.append(f"\n  {title} ({side.role})\n", style="dim")
     for hit in side.rules:
         text.append(f"  {hit.id}  ", style="cyan")
         text.append(f"{hit.says}\n")
@@ -76,15 +97,17 @@ def _side(side: Side, library: Library) -> RenderableType:
         text.append(f"  {hit.id}  ", style="magenta")
         text.append(f"not settled: {hit.says}\n")
         text.append(f"      {cited(hit.citation)}\n", style="dim")
+    if side.missing:
+        text.append(f"  this law misses: {', '.join(side.missing)}\n", style="magenta")
     if side.could_be:
         milder = ", ".join(title_of(outcome) for outcome in side.could_be)
         text.append(f"  with further facts it could be milder: {milder}\n", style="dim")
-    return Indented(text, hang=4)
+    laid = Indented(text, hang=4)
+    return Group(laid, Padding(_duties(side.duties), (0, 0, 0, 2))) if side.duties else laid
 
 
-def _duties(duties: list[DutyDue]) -> RenderableType | None:
-    if not duties:
-        return None
+def _duties(duties: list[DutyDue]) -> RenderableType:
+    """Lay out the duties of one side, those before the transfer first."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for heading, most in (("", None), ("duty", None), ("when", 18), ("article", 24)):
         table.add_column(heading, max_width=most, overflow="fold")
@@ -95,9 +118,21 @@ def _duties(duties: list[DutyDue]) -> RenderableType | None:
         table.add_row(
             _STATE_MARKS.get(duty.state, duty.state), says, when, duty.citation.article, style=style
         )
-    title = Text("\nDuties  ", style="bold")
-    title.append("✓ met  ○ open  ? may arise  ✗ failed", style="dim")
-    return Group(title, table)
+    return table
+
+
+def _legend(duties: list[DutyDue]) -> RenderableType | None:
+    """Return how many duties there are in all, and what the marks before them mean."""
+    if not duties:
+        return None
+    before = sum(duty.before_transfer and duty.state != "met" for duty in duties)
+    text = Text("\nDuties  ", style="bold")
+    text.append(
+        f"{len(duties)} of all sides together, {before} to meet before the transfer  "
+        "✓ met  ○ open  ? may arise  ✗ failed",
+        style="not bold dim",
+    )
+    return text
 
 
 def _findings(assessment: Assessment) -> RenderableType | None:
@@ -121,6 +156,8 @@ def _missing(asked: list[Missing]) -> RenderableType | None:
         answers = ", ".join(item.answers[:ANSWERS_MAX])
         answers += ", …" if len(item.answers) > ANSWERS_MAX else ""
         text.append(f"…  {answers}\n" if answers else "…\n", style="not bold dim default")
+        if item.regimes:
+            text.append(f"      asked by {', '.join(item.regimes)}\n", style="not bold dim default")
     return Indented(text, hang=4)
 
 
@@ -158,7 +195,7 @@ def _promised(assessment: Assessment) -> RenderableType | None:
 
 
 def _unseen(assessment: Assessment) -> RenderableType | None:
-    lines = [*assessment.not_examined]
+    lines = [*assessment.notes, *assessment.not_examined]
     lines += [f"{name} does not speak: {why}" for name, why in assessment.not_engaged.items()]
     text = Text("\nNot examined, or not engaged\n", style="bold")
     for line in lines:

@@ -134,18 +134,23 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
         vocabulary,
         {"flow.as_of": bound.flow.as_of},
     )
-    whole = Table(frame.height, table.columns)
-    answers = Answers(frame.height, status=status)
-    for start in range(0, frame.height, ROWS_AT_ONCE):
-        piece = slice(start, min(frame.height, start + ROWS_AT_ONCE))
-        part = whole.take(piece, read | {"flow.as_of"})
-        reader = Reader(part, vocabulary)
+    return judge_table(bound, table, status=status).frame()
+
+
+def judge_table(bound: BoundLaw, table: Table, *, status: bool = False) -> Answers:
+    """Return the answers for a table of facts under one bound law."""
+    read = bound.content.facts_read
+    answers = Answers(table.rows, status=status)
+    for start in range(0, table.rows, ROWS_AT_ONCE):
+        piece = slice(start, min(table.rows, start + ROWS_AT_ONCE))
+        part = table.take(piece, read | {"flow.as_of"})
+        reader = Reader(part, bound.library.vocabulary)
         reader.derive(bound.content.derivations)
         asked = _Asked(part, reader)
         for regime in bound.content.regimes:
             for side in asked.sides(regime, bound.content.derivations, read, status=status):
                 answers.add(side, piece if side.rows is None else side.rows + start)
-    return answers.frame()
+    return answers
 
 
 # -- flows of any two places -----------------------------------------------------------------------
@@ -353,11 +358,19 @@ class Answers:
         found: NDArray[np.uint16] = table[np.where(places == NO_RULE, len(table) - 1, places)]
         return found
 
+    def ranks(self) -> NDArray[np.int8]:
+        """Return the joined outcome per row as positions in `OUTCOMES`, shape (rows,)."""
+        return np.maximum(self.rank, self._floor())
+
+    def _floor(self) -> NDArray[np.int8]:
+        """Return what holds where no regime of the exporting place speaks."""
+        return np.where(self.exported, -1, _NEEDS_HUMAN).astype(np.int8)
+
     def frame(self) -> pl.DataFrame:
         """Return the answers of all rows."""
-        floor = np.where(self.exported, -1, _NEEDS_HUMAN).astype(np.int8)
+        floor = self._floor()
         code = np.where(floor > self.rank, 0, self.code)
-        rank = np.maximum(self.rank, floor)
+        rank = self.ranks()
         peak = np.maximum(np.maximum(self.peak, floor), rank)
         names = list(self.rules)
         rules = pl.Series(code.astype(np.uint32)).replace(0, None) - 1

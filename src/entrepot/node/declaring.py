@@ -132,7 +132,7 @@ def ask(
         if not text:
             skipped.add(item.fact)
             continue
-        value = _chosen(item, text)
+        value = chosen_value(item.answers, text)
         try:
             library.facts({**known, item.fact: value})
         except InvalidInput as error:
@@ -162,12 +162,12 @@ def _read(file: Path) -> Mapping[str, object]:
     return inner if isinstance(inner, dict) and len(found) == 1 else found
 
 
-def _chosen(item: Missing, text: str) -> object:
+def chosen_value(answers: Sequence[str], text: str) -> object:
     """Return the value of an answer: the number of an option, yes or no, or the value itself."""
-    if item.answers:
-        if text.isdigit() and 1 <= int(text) <= len(item.answers):
-            return scalar(item.answers[int(text) - 1])
-        if item.answers == ["true", "false"] and text.lower() in ("y", "yes", "n", "no"):
+    if answers:
+        if text.isdigit() and 1 <= int(text) <= len(answers):
+            return scalar(answers[int(text) - 1])
+        if list(answers) == ["true", "false"] and text.lower() in ("y", "yes", "n", "no"):
             return text.lower().startswith("y")
     if "," in text and not text.startswith("["):
         parts = [part.strip() for part in text.split(",")]

@@ -84,14 +84,16 @@ def test_the_example_of_the_page_on_cases_passes(tmp_path: Path) -> None:
     assert run(tmp_path, "entrepot law check --cases mine.cases.yaml") == "1 passed, 0 failed\n"
 
 
-def test_the_example_of_the_page_on_demands_ends_as_shown(tmp_path: Path) -> None:
-    page = (CHECKOUT / "docs/laws/requests.md").read_text()
-    ((_, command, _),) = [b for b in blocks("docs/laws/requests.md") if b[0] == "bash"]
+@pytest.mark.parametrize("page", ["docs/laws/requests.md", "docs/reference/assessment.md"])
+def test_the_example_of_a_page_prints_what_is_shown_there(tmp_path: Path, page: str) -> None:
+    text = (CHECKOUT / page).read_text()
+    ((_, command, _),) = [block for block in blocks(page) if block[0] == "bash"]
     found = " ".join(re.sub(r"[│╭╮╰╯─]", " ", run(tmp_path, command)).split())
-    shown = page.partition("```text\n")[2].partition("```")[0]
-    for line in shown.splitlines():
-        if line.strip():
-            assert " ".join(line.rstrip("… ").split()) in found, line
+    position = 0
+    for line in text.partition("```text\n")[2].partition("```")[0].splitlines():
+        wanted = " ".join(line.rstrip("… ").split())
+        assert wanted in found[position:], line
+        position = found.index(wanted, position)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md"])

@@ -41,7 +41,8 @@ def rendered(assessment: Assessment, library: Library, asked: list[Missing]) -> 
     # Where the answer waits for facts, the questions come before the rules that are not settled.
     undecided = assessment.status == "undecided"
     order = [*wanted, *sides, legend] if undecided else [*sides, legend, *wanted]
-    blocks = [*order, _changes(assessment), _promised(assessment), _unseen(assessment)]
+    last = [_changes(assessment), _promised(assessment), _reach(assessment), _unseen(assessment)]
+    blocks = [*order, *last]
     return Group(headline(assessment, library), *[block for block in blocks if block is not None])
 
 
@@ -194,8 +195,17 @@ def _promised(assessment: Assessment) -> RenderableType | None:
     return Indented(text, hang=4)
 
 
+def _reach(assessment: Assessment) -> RenderableType | None:
+    if not assessment.notes:
+        return None
+    text = Text("\nHow far the law here reaches\n", style="bold yellow")
+    for line in assessment.notes:
+        text.append(f"  {line}\n", style="not bold default")
+    return Indented(text)
+
+
 def _unseen(assessment: Assessment) -> RenderableType | None:
-    lines = [*assessment.notes, *assessment.not_examined]
+    lines = [*assessment.not_examined]
     lines += [f"{name} does not speak: {why}" for name, why in assessment.not_engaged.items()]
     text = Text("\nNot examined, or not engaged\n", style="bold")
     for line in lines:

@@ -175,7 +175,8 @@ def _example(kind: str, example: Example) -> Text:
     text.append(f"{example.origin} → {example.destination}, {example.probe}  ")
     text.append(f"{example.where}\n", style="dim")
     if kind in ("loosened", "tightened"):
-        text.append(f"          {_answer(example.before)} → {_answer(example.after)}\n")
+        before = _answer(example.before, example.after)
+        text.append(f"          {before} → {_answer(example.after, example.before)}\n")
     for word, duties in (("new", example.new_duties), ("gone", example.duties_gone)):
         if duties and kind not in ("loosened", "tightened"):
             listed = "; ".join(f"{code} ({article})" for code, article in duties.items())
@@ -183,8 +184,10 @@ def _example(kind: str, example: Example) -> Text:
     return text
 
 
-def _answer(answer: Answer) -> str:
-    rules = ", ".join(f"{name}, {article}" for name, article in answer.rules.items())
+def _answer(answer: Answer, other: Answer) -> str:
+    """Return an outcome with the rules that the other answer does not have."""
+    own = {name: article for name, article in answer.rules.items() if name not in other.rules}
+    rules = ", ".join(f"{name}, {article}" for name, article in (own or answer.rules).items())
     return f"{answer.outcome} ({rules})" if rules else answer.outcome
 
 

@@ -166,7 +166,8 @@ def _duties(mark: str, duties: list[DutyNow]) -> Text:
     text = Text(style="not bold")
     for duty in duties[:DUTIES_SHOWN_MAX]:
         due = f"{duty.due} ({duty.due_on})" if duty.due_on else duty.due
-        text.append(f"  {mark} {duty.code}, {due}: {duty.says}")
+        state = " (met)" if duty.state == "met" and mark == "+" else ""
+        text.append(f"  {mark} {duty.code}{state}, {due}: {duty.says}")
         text.append(f"  ({duty.article})\n", style="dim")
     if len(duties) > DUTIES_SHOWN_MAX:
         text.append(f"  {mark} and {len(duties) - DUTIES_SHOWN_MAX} more (--json shows all)\n")

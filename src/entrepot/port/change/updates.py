@@ -35,9 +35,9 @@ _OWN_RULE: Final = "The law on record (docs/laws/changes.md)"
 class UpdateCode(StrEnum):
     """Why an update of the law is refused; one heading each in docs/laws/changes.md."""
 
-    OLD_DIFFERS = "law.old-differs"
+    OLD_DIFFERS = "record.old-differs"
     """The update starts from another law than the one on record."""
-    NOT_LOADED = "law.not-loaded"
+    NOT_LOADED = "record.not-loaded"
     """The update names a rulebook that this node does not have, or has in another version."""
 
 

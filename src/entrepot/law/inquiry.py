@@ -95,6 +95,7 @@ class Inquiry:
         self.draws = draws
         self.seed = seed
         self._points = _compared_with(bound)
+        self._derivations = {item.name: item.rules for item in bound.content.derivations}
 
     def next(self, facts: FactSet, *, skipped: frozenset[str] = frozenset()) -> Question | None:
         """Return what to ask next, or None when no answer can change the outcome any more.
@@ -115,10 +116,10 @@ class Inquiry:
         if best is not None and told[best] > 0:
             return self._question(draws[best], ranks, (told[best], open_bits), decision, values)
         # Nothing shows in the draws; ask what the rules still wait for.
-        waiting = [name for name in self._waiting(decision, values) if name in told]
-        if not waiting:
+        waiting = next((n for n in self._waiting(decision, values, facts) if n in told), None)
+        if waiting is None:
             return None
-        return self._question(draws[waiting[0]], ranks, (0.0, open_bits), decision, values)
+        return self._question(draws[waiting], ranks, (0.0, open_bits), decision, values)
 
     # -- draws -----------------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ class Inquiry:
                 continue
             for rule in option.track.rules:
                 asked.update(dict.fromkeys(rule.reads))
-        rules = {item.name: item.rules for item in self.bound.content.derivations}
+        rules = self._derivations
         found: set[str] = set()
         seen: set[str] = set()
         left = [name for name in asked if name not in facts]
@@ -173,7 +174,9 @@ class Inquiry:
         return found
 
     def _weights(self, name: str, domain: Sequence[Scalar]) -> NDArray[np.float64]:
-        usual = self.usual.get(name)
+        counted = self.bound.library.vocabulary[name].type in ("int", "number")
+        # Of most kinds of data there is none.
+        usual = self.usual.get(name, 0 if counted else None)
         if usual not in domain:
             return np.full(len(domain), 1 / len(domain))
         rest = (1 - USUAL_SHARE) / (len(domain) - 1)
@@ -221,13 +224,28 @@ class Inquiry:
 
     # -- wording ---------------------------------------------------------------------------------
 
-    def _waiting(self, decision: Decision, values: Facts) -> Iterator[str]:
-        """Yield the facts for which the sides that lack one wait."""
+    def _waiting(self, decision: Decision, values: Facts, facts: FactSet) -> Iterator[str]:
+        """Yield the facts for which the sides that lack one wait, each before what it derives
+        from."""
         for _, _, verdict in decision.verdicts:
             if verdict.outcome != "NEEDS_FACT":
                 continue
             for rule in verdict.matters:
-                yield from unknown_facts(rule.node, values)
+                for name in unknown_facts(rule.node, values):
+                    yield name
+                    yield from self._parts(name, facts)
+
+    def _parts(self, name: str, facts: FactSet) -> Iterator[str]:
+        """Yield the facts, none of them given, that a fact may be derived from."""
+        seen = {name}
+        left = [name]
+        while left:
+            for _, _, condition, value in self._derivations.get(left.pop(), ()):
+                for fact in (*ir.facts_of(condition), *ir.facts_of(value)):
+                    if fact not in seen and fact not in facts:
+                        seen.add(fact)
+                        left.append(fact)
+                        yield fact
 
     def _question(
         self,

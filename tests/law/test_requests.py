@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -233,3 +234,11 @@ def test_the_answer_is_plain_json(world: Library, ordinary: dict[str, object]) -
         "known_at": "2026-01-15",
     }
     assert read["laws"][0]["rules"][0]["demand"] == "orders"
+
+
+def test_the_page_names_marked_rules_as_they_are_marked(world: Library) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "laws" / "requests.md").read_text()
+    rows = re.findall(r"`([A-Z0-9.-]+)` (orders|forbids|allows)", page)
+    assert len(rows) >= 20
+    for name, mark in rows:
+        assert world.content.rules[name].text.block.demand == mark, name

@@ -16,13 +16,13 @@ from entrepot.kernel.audit import audit
 from entrepot.kernel.decisions import Granted, Refused
 from entrepot.kernel.errors import Conflict, InvalidInput, StorageError
 from entrepot.kernel.home import open_node
+from entrepot.port.change.updates import record_law
 from entrepot.port.clear import clearing, delivery
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import Certificate, as_body, from_body, without_floats
 from entrepot.port.clear.clearing import Cleared, RefusedClearance
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.counters import COUNTERS, window_start
-from entrepot.port.change.updates import record_law
 from entrepot.port.clear.institution import port_institution
 from entrepot.port.model import Inspection
 from entrepot.port.plan.model import Plan

@@ -7,7 +7,7 @@
     elsewhere:                          # but for these persons, who left otherwise
       cn.year.prior_persons: 12_000
     groups:                             # recipients that are one, by name or identifier
-      - [Beispiel GmbH, Beispiel France SARL, "lei:529900T8BM49AURSDO55"]
+      - [Beispiel GmbH, Beispiel France SARL, "lei:XXEX00TESTNODE000128"]
     distinct:                           # near names that are not
       - [Beispiel GmbH, Beispeil AG]
 

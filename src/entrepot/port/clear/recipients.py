@@ -28,7 +28,7 @@ _LEGAL_FORMS: Final = frozenset(
     """ag aktiengesellschaft as asa bhd bv company co corp corporation cv eg eood gesellschaft gmbh
     mit beschraenkter beschrankter haftung gbr holding holdings inc incorporated kabushiki kaisha kg
     kgaa kk limited limitada llc llp lp ltd ltda mbh nv ohg oo oy oyj ooo pao plc pt pte pty pvt
-    private sa sab sae saoc sarl sas se sl spa spzoo srl ug und and the de cv""".split()
+    private sa sab sae saoc sarl sas se sl sp z oo spa spzoo srl ug und and the de""".split()
 )
 _CJK_FORMS: Final = re.compile(
     r"股份有限公司|有限责任公司|有限責任公司|有限公司|集团|集團|株式会社|合同会社|有限会社|주식회사|유한회사"

@@ -146,7 +146,7 @@ def bind_regime(
     library: Library, regime: Regime, as_of: date, known_at: date
 ) -> RegimeOfDay | None:
     """Bind one regime for a day and every pair of jurisdictions; None when it never engages."""
-    binder = _Binder(library, as_of, known_at, {})
+    binder = Binder(library, as_of, known_at, {})
     bound = binder.regime(regime)
     if bound is None:
         return None
@@ -172,7 +172,7 @@ def _reads(derivation: BoundDerivation) -> frozenset[str]:
 def bind_content(library: Library, flow: Flow) -> BoundContent:
     """Bind everything in `library` that can speak to `flow` (canonical codes)."""
     places = {"flow.from": flow.origin, "flow.to": flow.destination}
-    binder = _Binder(library, flow.as_of, flow.known_at, places)
+    binder = Binder(library, flow.as_of, flow.known_at, places)
     regimes = tuple(
         bound
         for regime in library.content.regimes.values()
@@ -186,7 +186,7 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
     return BoundContent(regimes, derivations, "flow.as_of" in read, frozenset(read))
 
 
-class _Binder:
+class Binder:
     def __init__(
         self, library: Library, as_of: date, known_at: date, places: Mapping[str, Scalar]
     ) -> None:

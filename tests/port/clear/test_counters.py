@@ -203,7 +203,73 @@ def test_windows_end_with_their_year_and_keys_go_with_them(
     assert counted(home, "cn.two_years.persons", date(2027, 2, 1)).most == 800
 
 
-US: dict[str, object] = {**stage.US_BROKERAGE, "us.prior.identifiers": 0}
+US: dict[str, object] = {
+    **stage.US_BROKERAGE,
+    **{f"us.prior.{name}": 0 for name in ("identifiers", "genomic", "omic", "biometric")},
+}
+
+
+@pytest.fixture(scope="module")
+def americans() -> pl.DataFrame:
+    table = CustomerTable(rows=1_200, chinese_share=1.0, sensitive_share=1.0)
+    frame = pl.concat(table.batches()).select("id_number", "full_name", "city")
+    return frame.drop_nulls().unique("id_number", maintain_order=True)
+
+
+def sold(table: Path, home: Path, recipient: str, prior: int, day: date, **more: object) -> Cleared:
+    facts = {**US, "us.prior.identifiers": prior}
+    return cleared(
+        table, home, recipient=recipient, declared=facts, flow=("US", "CN"), day=day, **more
+    )
+
+
+def slices(frame: pl.DataFrame, folder: Path, *ranges: tuple[int, int]) -> list[Path]:
+    return [
+        part(frame, folder / f"us-{first}-{last}.csv", first, last, *frame.columns)
+        for first, last in ranges
+    ]
+
+
+def test_twelve_months_are_counted_to_the_day(americans: pl.DataFrame, tmp_path: Path) -> None:
+    """What is free because it is little is counted, or the count would never rise."""
+    home = tmp_path / "home"
+    one, two, three = slices(americans, tmp_path, (0, 100), (50, 150), (150, 200))
+    first = date(2026, 3, 10)
+    sold(one, home, "Beispiel GmbH", 0, first)
+    sold(two, home, "Beispiel GmbH", 50, date(2026, 12, 31))
+    assert us_pieces(home, "Beispiel GmbH", date(2027, 3, 10)).most == 150
+    assert us_pieces(home, "Beispiel GmbH", date(2027, 3, 11)).most == 100
+    # The turn of the year falls inside the window: pieces of both years lie under one key.
+    sold(three, home, "Beispiel GmbH", 150, date(2027, 2, 20))
+    assert us_pieces(home, "Beispiel GmbH", date(2027, 3, 10)) == Bounds(200, 200, True)
+
+
+def test_another_spelling_of_the_recipient_is_no_other(
+    americans: pl.DataFrame, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    lei = "lei:XXEX00TESTNODE000128"
+    tables = slices(americans, tmp_path, (0, 50), (50, 100), (100, 150), (150, 200), (200, 250))
+    sold(tables[0], home, "Beispiel GmbH", 0, stage.TODAY, recipient_id=lei)
+    sold(tables[1], home, "BEISPIEL  gmbh", 50, stage.TODAY)
+    sold(tables[2], home, "Beispeil G.m.b.H.", 100, stage.TODAY)
+    renamed = send(
+        tables[3], home, recipient="Ganz Anders AG", recipient_id=lei, declared=US,
+        flow=("US", "CN"),
+    )  # fmt: skip
+    assert isinstance(renamed, RefusedClearance)
+    assert {reason.code for reason in renamed.reasons} == {Code.BELOW_RECORD}
+    assert us_pieces(home, "Ganz Anders AG", stage.TODAY).most == 0
+    assert us_pieces(home, "Ganz Anders AG", stage.TODAY, lei).most >= 100
+    sold(tables[4], home, "Dritte AG", 0, stage.TODAY)
+    assert us_pieces(home, "Dritte AG", stage.TODAY).most == 50
+    # A person declares two near names distinct, and a third one of the group.
+    (home / "counters" / "declared.yaml").write_text(
+        "by: A. Counsel\non: 2026-11-01\nreasons: checked in the registers\n"
+        "distinct: [[Beispiel GmbH, Beispeil G.m.b.H.]]\ngroups: [[Dritte AG, Beispiel GmbH]]\n"
+    )
+    assert us_pieces(home, "Beispiel GmbH", stage.TODAY).most == 150
+    assert us_pieces(home, "Beispeil G.m.b.H.", stage.TODAY).most == 50
 
 
 def us_pieces(home: Path, recipient: str, day: date, identifier: str = "") -> Bounds:

@@ -132,9 +132,9 @@ def engine_facts(library: Library, plain: Mapping[str, object]) -> FactSet:
 def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -> Counts:
     """Return what a shipment adds to the exporter's counters, without pieces.
 
-    Nothing for a law under which it is no transfer or free; what is exempt counts only when the
-    exemption itself looks at the count (2024 Provisions art 5(1)(4), not 5(1)(1) to (3)); else it
-    stands in its own column.
+    Nothing for a law under which it is no transfer or free, unless it is free for its number; what
+    is exempt counts only when the exemption itself looks at the count (2024 Provisions art 5(1)(4),
+    not 5(1)(1) to (3)); else it stands in its own column.
     """
     values = bound.prepare(factset)
     regimes = bound.library.content.regimes
@@ -158,10 +158,16 @@ def shipment_counts(bound: BoundLaw, factset: FactSet, assessment: Assessment) -
 
 
 def _is_counted(side: Side, counter: Counter) -> bool:
-    if side.outcome in ("NOT_A_TRANSFER", "FREE"):
-        return False
-    # Exempt by a rule that does not look at the count: not in it, whatever else would exempt it.
-    return side.outcome != "EXEMPT" or all(counter.total in hit.facts for hit in side.rules)
+    """Say whether a side's law counts the shipment.
+
+    What is free or exempt because the count is low must be counted, or the count would never rise
+    (28 CFR 202.205; 2024 Provisions art 5(1)(4)). What is so by a rule that does not look at the
+    count is not in it, whatever else would free it.
+    """
+    if side.outcome not in ("NOT_A_TRANSFER", "FREE", "EXEMPT"):
+        return True
+    looks = [counter.total in hit.facts for hit in side.rules]
+    return all(looks) if looks else side.outcome == "EXEMPT"
 
 
 def not_open(assessment: Assessment) -> list[Reason]:

@@ -151,6 +151,80 @@ def test_a_case_whose_input_is_refused_names_the_field_and_its_line(
     assert any(line.startswith(problem.format(file=path)) for line in first), first
 
 
+DUTIES = """
+- name: duties in their states
+  from: US
+  to: DE
+  as_of: 2024-06-01
+  facts:
+    data: {personal: true, anonymous: false}
+    recipient: {order: false, covered: false, listed: false}
+    instrument: {kind: clauses, signed: true, signed_on: 2024-05-31}
+    assessment.passes: true
+  expect:
+    states: {filing: open, T-8: open}
+    due_on: {filing: 2024-06-14}
+    not_interpretations: [TOY-Q1]
+- name: a reading, and a route that closed
+  from: US
+  to: DE
+  as_of: 2024-06-01
+  facts:
+    data: {personal: true, anonymous: false}
+    recipient: {order: false, covered: true, listed: true}
+    deal.kind: vendor
+    persons.bulk: true
+    exemption.found: false
+    controls.met: false
+  expect: {closed: [T-3], states: {security_controls: failed}}
+- name: a reading beside the rule
+  from: US
+  to: DE
+  as_of: 2024-06-01
+  facts:
+    data: {personal: true, anonymous: false}
+    recipient: {order: false, covered: false, listed: true}
+  expect: {rules: [T-4], interpretations: [TOY-Q1]}
+"""
+
+
+def test_states_due_days_and_readings_can_be_expected(toy: Library, tmp_path: Path) -> None:
+    assert run(toy, tmp_path / "a.cases.yaml", DUTIES) == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("filing: open", "filing: met", "states: expected filing met, got open"),
+        ("filing: open", "fling: open", "states: there is no duty fling"),
+        (
+            "filing: 2024-06-14",
+            "filing: 2024-06-13",
+            "due_on: expected filing on 2024-06-13, got 20",
+        ),
+        ("filing: 2024-06-14", "T-8: 2024-06-14", "due_on: expected T-8 on 2024-06-14, got no day"),
+        ("closed: [T-3]", "closed: [T-4]", "closed: expected T-4, got T-3"),
+        ("not_interpretations", "interpretations", "interpretations: expected TOY-Q1, got none"),
+        (
+            "\n    not_interpretations: [TOY-Q1]",
+            "\n    not_interpretations: [X]",
+            "expect.not_interp",
+        ),
+        (
+            " interpretations: [TOY-Q1]",
+            " not_interpretations: [TOY-Q1]",
+            "not_interpretations: TOY-Q1",
+        ),
+    ],
+)
+def test_a_wrong_state_day_or_reading_fails(
+    toy: Library, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    assert old in DUTIES
+    found = run(toy, tmp_path / "a.cases.yaml", DUTIES.replace(old, new, 1))
+    assert any(line.startswith(problem) for lines in found for line in lines), found
+
+
 def test_a_failure_says_why_the_engine_answered_so(toy: Library, tmp_path: Path) -> None:
     path = tmp_path / "a.cases.yaml"
     path.write_text(GOOD.replace("one_of: [NEEDS_FACT]", "one_of: [FREE]"), encoding="utf-8")

@@ -17,6 +17,7 @@ import msgspec
 
 from entrepot.kernel.errors import InvalidInput, InvalidLaw, NotFound, shorten
 from entrepot.law.compiled import Content
+from entrepot.law.expectations import Expectation, compare, named_outcomes
 from entrepot.law.factset import FactSet, read_facts
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Flow
@@ -26,36 +27,6 @@ from entrepot.law.yamlsource import Path_, Sourced, read_text, read_yaml
 
 CASES_MAX = 50_000
 _DICTIONARIES = ("facts", "expect")
-
-
-class RegimeExpectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one side alone must say."""
-
-    outcome: str = ""
-    one_of: list[str] = []
-    rules: list[str] = []
-    not_rules: list[str] = []
-    role: str = ""
-
-
-class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a case expects; every named part must hold."""
-
-    outcome: str = ""
-    one_of: list[str] = []
-    status: str = ""
-    rules: list[str] = []
-    not_rules: list[str] = []
-    duties: list[str] = []
-    not_duties: list[str] = []
-    needs: list[str] = []
-    human: list[str] = []
-    could_be: list[str] = []
-    regimes: dict[str, RegimeExpectation] = {}
-    not_engaged: list[str] = []
-    commitments: list[str] = []
-    not_commitments: list[str] = []
-    error: str = ""
 
 
 class CaseText(
@@ -213,7 +184,7 @@ def _read_case(source: _Row, row: dict[str, Any], defaults: dict[str, Any]) -> C
         merged["facts"] = {}
     text = shape(source, CaseText, value=merged, at=source.at)
     case = Case(text, source.where(source.at), source)
-    for path, outcome in _named_outcomes(text.expect):
+    for path, outcome in named_outcomes(text.expect):
         if outcome and outcome not in OUTCOME_RANK:
             raise InvalidLaw(
                 f"`{'.'.join(path)}` is not an outcome",
@@ -222,17 +193,6 @@ def _read_case(source: _Row, row: dict[str, Any], defaults: dict[str, Any]) -> C
                 remedy=_near(outcome, OUTCOME_RANK),
             )
     return case
-
-
-def _named_outcomes(expect: Expectation) -> list[tuple[tuple[str, ...], str]]:
-    """Return every outcome that is expected, with the path of its field."""
-    named: list[tuple[tuple[str, ...], str]] = [(("expect", "outcome"), expect.outcome)]
-    named += [(("expect", "one_of"), outcome) for outcome in expect.one_of]
-    named += [(("expect", "could_be"), outcome) for outcome in expect.could_be]
-    for regime, side in expect.regimes.items():
-        named.append((("expect", "regimes", regime, "outcome"), side.outcome))
-        named += [(("expect", "regimes", regime, "one_of"), outcome) for outcome in side.one_of]
-    return named
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -316,6 +276,11 @@ def _unheard_of(library: Library, case: Case) -> list[str]:
         (("not_rules",), expect.not_rules, content.rules.__contains__),
         (("not_duties",), expect.not_duties, lambda name: _is_duty(content, name)),
         (("not_commitments",), expect.not_commitments, content.commitments.__contains__),
+        (
+            ("not_interpretations",),
+            expect.not_interpretations,
+            content.interpretations.__contains__,
+        ),
     ]
     rows += [
         (("regimes", regime, "not_rules"), side.not_rules, content.rules.__contains__)
@@ -335,69 +300,6 @@ def _is_duty(content: Content, name: str) -> bool:
         return True
     routes = (duty for rule in content.rules.values() for duty in rule.duties)
     return any(name in (duty.code, duty.id) for duty in (*content.duties.values(), *routes))
-
-
-def compare(expect: Expectation, found: Assessment) -> list[str]:
-    """Return every difference between what was expected and what was found, as sentences."""
-    problems: list[str] = []
-    if expect.outcome and expect.outcome != found.outcome:
-        problems.append(f"outcome: expected {expect.outcome}, got {found.outcome}")
-    if expect.one_of and found.outcome not in expect.one_of:
-        problems.append(f"outcome: expected one of {', '.join(expect.one_of)}, got {found.outcome}")
-    if expect.status and expect.status != found.status:
-        problems.append(f"status: expected {expect.status}, got {found.status}")
-    rules = {hit.id for side in found.sides for hit in side.rules}
-    duties = {name for duty in found.duties for name in (duty.id, duty.code)}
-    needs = {missing.fact for missing in found.missing}
-    human = {finding.fact for finding in found.human}
-    could_be = {outcome for side in found.sides for outcome in side.could_be}
-    idle = set(found.not_engaged)
-    promised = {promise.id for promise in found.commitments}
-    for what, wanted, got in (
-        ("rules", expect.rules, rules),
-        ("duties", expect.duties, duties),
-        ("needs", expect.needs, needs),
-        ("human", expect.human, human),
-        ("could_be", expect.could_be, could_be),
-        ("not_engaged", expect.not_engaged, idle),
-        ("commitments", expect.commitments, promised),
-    ):
-        if lacking := [name for name in wanted if name not in got]:
-            problems.append(f"{what}: expected {', '.join(lacking)}, got {_list(got)}")
-    for what, unwanted, got in (
-        ("not_rules", expect.not_rules, rules),
-        ("not_duties", expect.not_duties, duties),
-        ("not_commitments", expect.not_commitments, promised),
-    ):
-        if present := [name for name in unwanted if name in got]:
-            problems.append(f"{what}: {', '.join(present)} must not be among {_list(got)}")
-    for regime, wanted_side in expect.regimes.items():
-        problems += _compare_side(regime, wanted_side, found)
-    return problems
-
-
-def _compare_side(regime: str, expect: RegimeExpectation, found: Assessment) -> list[str]:
-    side = next((side for side in found.sides if side.regime == regime), None)
-    if side is None:
-        engaged = _list({side.regime for side in found.sides})
-        return [f"regimes: {regime} is not engaged, only {engaged}"]
-    problems = []
-    if expect.outcome and side.outcome != expect.outcome:
-        problems.append(f"{regime}: expected {expect.outcome}, got {side.outcome}")
-    if expect.one_of and side.outcome not in expect.one_of:
-        problems.append(f"{regime}: expected one of {', '.join(expect.one_of)}, got {side.outcome}")
-    if expect.role and side.role != expect.role:
-        problems.append(f"{regime}: expected role {expect.role}, got {side.role}")
-    rules = {hit.id for hit in side.rules}
-    if lacking := [rule for rule in expect.rules if rule not in rules]:
-        problems.append(f"{regime} rules: expected {', '.join(lacking)}, got {_list(rules)}")
-    if present := [rule for rule in expect.not_rules if rule in rules]:
-        problems.append(f"{regime} rules: {', '.join(present)} must not be among {_list(rules)}")
-    return problems
-
-
-def _list(names: set[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
 
 
 def explain_failure(result: CaseResult) -> list[str]:

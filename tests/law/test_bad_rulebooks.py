@@ -74,6 +74,23 @@ BAD: dict[str, tuple[str, str]] = {
         HEAD + REGIME.replace("id:", f"{MARK}id:", 1) + RULE,
         "duplicate id, first used at us/law-0.md:15; both hold on 2020-01-01",
     ),
+    "a category classed twice on one day": (
+        HEAD
+        + RULE
+        + "\n```list\nid: us.classes\nkind: sensitivity\narticle: art 3\nentries:\n"
+        + "  - {category: health, class: general, until: 2022-01-01}\n"
+        + "  - {category: health, class: special, from: 2022-01-01}\n"
+        + f"  - {MARK}{{category: health, class: secret, from: 2024-01-01}}\n```\n",
+        "entries overlap: this category stands at us/law-0.md:38 too on 2024-01-01",
+    ),
+    "an unknown fact in what engages a regime": (
+        HEAD.replace(
+            "engages: {export: flow.from == US}",
+            f"engages:\n  import: flow.to == CN\n  {MARK}export: flow.form == US",
+        )
+        + RULE,
+        "did you mean flow.from",
+    ),
     "a circular exception": (
         HEAD
         + rule("R-1", more=f"{MARK}defeats: [R-2]")

@@ -96,3 +96,23 @@ def test_beyond_the_last_comparison_with_the_source_the_answer_says_so(
         assert found.notes[0].startswith(f"the law after 2026-11-21 {BEYOND} a-law")
     if known_at and known_at > date(2026, 11, 21):
         assert "nothing that became known after 2026-11-21 is loaded" in found.notes[-1]
+
+
+def test_a_closed_route_names_the_duty_that_failed_with_its_article(toy: Library) -> None:
+    facts: dict[str, object] = {
+        "data.personal": True,
+        "data.anonymous": False,
+        "recipient.order": False,
+        "recipient.covered": True,
+        "recipient.listed": False,
+        "deal.kind": "vendor",
+        "persons.bulk": True,
+        "exemption.found": False,
+        "controls.met": False,
+    }
+    (side,) = toy.bind(toy.flow("US", "DE", date(2024, 6, 1))).assess(facts).sides
+    assert [hit.id for hit in side.closed] == ["T-3"]
+    assert "The route of T-3 is closed" in side.reason
+    assert "Meet the security requirements. (art 3)" in side.reason
+    met = toy.bind(toy.flow("US", "DE", date(2024, 6, 1))).assess({**facts, "controls.met": True})
+    assert (met.sides[0].closed, met.sides[0].reason) == ([], "")

@@ -169,9 +169,24 @@ class Assessor:
             missing=list(dict.fromkeys(asked.values())),
             default=verdict.default,
             closed=[self.hit(regime, rule) for rule in verdict.closed],
-            reason=f"{default.says} ({default.article})" if verdict.default else "",
+            reason=" ".join(
+                [
+                    *([f"{default.says} ({default.article})"] if verdict.default else []),
+                    *self.closures(track, verdict),
+                ]
+            ),
             title=regime.text.block.title,
         )
+
+    def closures(self, track: Track, verdict: Verdict) -> list[str]:
+        """Say of each closed route which duty has failed, with the article of that duty."""
+        return [
+            f"The route of {rule.rule.id} is closed, since this duty has failed: "
+            f"{bound.duty.says} ({bound.duty.citation.article})"
+            for rule in verdict.closed
+            for bound in track.route_duties.get(rule.rule.id, ())
+            if bound.fails(self.values) and bound.when(self.values)
+        ]
 
     def hit(self, regime: Regime, rule: BoundRule) -> RuleHit:
         """Return a rule with what it read."""

@@ -17,7 +17,7 @@ from entrepot.law.blocks import DutyBlock, RuleDutyBlock
 from entrepot.law.compiled import Commitment, Content, Duty, Entry, Regime, Rule, ScopeList
 from entrepot.law.defeats import circle_of
 from entrepot.law.due import parse_due
-from entrepot.law.intervals import check_rows, common_day, first_gap
+from entrepot.law.intervals import check_entries, check_rows, common_day, first_gap
 from entrepot.law.model import Citation
 from entrepot.law.outcomes import ROLES
 from entrepot.law.parser import Scope, parse_condition
@@ -121,7 +121,7 @@ class _Compiler:
             block = regime.block
             self.jurisdiction(block.jurisdiction, regime.where)
             engages = tuple(
-                (role, self.condition(block.engages[role], regime.at("engages")))
+                (role, self.condition(block.engages[role], regime.at(f"engages.{role}", "engages")))
                 for role in ROLES
                 if role in block.engages
             )
@@ -129,6 +129,7 @@ class _Compiler:
             self.content.regimes[regime.id] = Regime(regime.id, regime, ordered)
         for listed in book.lists:
             if listed.kind == "sensitivity":
+                check_entries(listed)
                 for row in listed.sensitivity:
                     self.counted(row.block.counts_as, row.where)
                 self.content.sensitivity[listed.id] = (listed, listed.sensitivity)

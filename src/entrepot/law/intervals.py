@@ -9,7 +9,7 @@ from datetime import date
 from itertools import pairwise
 
 from entrepot.kernel.errors import InvalidLaw
-from entrepot.law.rulebook import Interval, ValuesText
+from entrepot.law.rulebook import Interval, ListText, SensitivityText, ValuesText
 
 
 def common_day(one: Interval, other: Interval) -> date | None:
@@ -46,6 +46,24 @@ def check_rows(text: ValuesText) -> None:
                 where=text.at(f"values.{number}", "values"),
                 value=f"{text.id} {row.start} to {row.until}",
             )
+
+
+def check_entries(listed: ListText) -> None:
+    """Check that a sensitivity list classes a category once on each day.
+
+    Raises `InvalidLaw` at the later entry.
+    """
+    seen: dict[str, list[SensitivityText]] = {}
+    for row in listed.sensitivity:
+        for other in seen.setdefault(row.id, []):
+            both = common_day(other.interval, row.interval)
+            if both is not None:
+                raise InvalidLaw(
+                    f"entries overlap: this category stands at {other.where} too on {both}",
+                    where=row.where,
+                    value=row.id,
+                )
+        seen[row.id].append(row)
 
 
 def first_gap(text: ValuesText, interval: Interval) -> date | None:

@@ -127,7 +127,7 @@ class Side(msgspec.Struct, frozen=True):
     closed: list[RuleHit] = []
     """Rules that apply but whose route is closed because a duty has failed."""
     reason: str = ""
-    """What the default says, or why there was nothing to decide by."""
+    """What the default says, why there was nothing to decide by, which duty closed a route."""
     title: str = ""
     """Of the regime, in words."""
 

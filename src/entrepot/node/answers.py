@@ -92,7 +92,11 @@ def _side(side: Side, library: Library) -> RenderableType:
             text.append(f"      listed: {entry}\n", style="dim")
         for note in hit.interpretations:
             text.append(f"      read as {note}\n", style="dim italic")
-    if side.default and side.reason:
+    for hit in side.closed:
+        text.append(f"  {hit.id}  ", style="red")
+        text.append(f"closed: {hit.says}\n")
+        text.append(f"      {cited(hit.citation)}\n", style="dim")
+    if side.reason:
         text.append(f"  {side.reason}\n", style="dim")
     for hit in side.undecided:
         text.append(f"  {hit.id}  ", style="magenta")

@@ -39,7 +39,7 @@ RUN_TIMEOUT_S = 300
 RUN_TIMEOUT_LARGE_S = 3600
 
 PEER_ENVIRONMENTS = {
-    ".venv": ("requirements.lock", "Cedar, OPA's Rego, OpenFisca, Presidio"),
+    ".venv": ("requirements.lock", "Cedar, OPA's Rego, OpenFisca, Presidio, DataSketches"),
     ".venv-profiler": ("requirements-profiler.lock", "DataProfiler"),
 }
 
@@ -97,6 +97,20 @@ def benches(large_gb: float) -> list[Bench]:
             "it (`assess` and `explain` cost more). Cedar answers permit or forbid only; no peer "
             "gives reasons in these calls, knows unknown facts or dated law. Facts are typed "
             "values in memory: reading them from YAML is not counted, for nobody.",
+        ),
+        Bench(
+            "counters",
+            "Counters of distinct persons",
+            (),
+            "Ten windows of 1 to 10 million persons, each counted from three shipments that "
+            "overlap, against the known truth. Persons are texts of 18 digits; a token is the first half of "
+            "an AES-CMAC under a key of 256 bits, computed for a whole column at once. Law reads "
+            "sets of tokens, which are exact up to 1.25 times the largest threshold that any rule "
+            "compares with; the sketch is only for what lies above. “Wrong” counts windows whose "
+            "truth is not within the stated bounds, and crossings judged wrongly.",
+            "DataSketches hashes whole numbers without a key, so its rate is that of a weaker "
+            "promise; its error is that of another draw of the same kind of sketch. Reading a file "
+            "and spelling identifiers alike are not counted.",
         ),
         Bench(
             "log",

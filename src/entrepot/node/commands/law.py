@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from entrepot.kernel.errors import Error, InvalidLaw, VerificationError
+from entrepot.law.blocks import RuleBlock
 from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
 from entrepot.law.compiler import NO_REGIME
 from entrepot.law.coverage import Coverage, measure_coverage
@@ -254,21 +255,7 @@ def _lines(part: Dated) -> list[str]:
     """Return what a block says, line by line."""
     match part:
         case RuleText():
-            block = part.block
-            lines = [
-                block.says,
-                f"class     {block.klass}, layer {block.layer}, roles {', '.join(block.roles)}",
-                f"outcome   {block.outcome}",
-                f"when      {_condition(block.when)}",
-            ]
-            if block.unless is not False:
-                lines.append(f"unless    {_condition(block.unless)}")
-            if block.demand:
-                lines.append(f"demand    {block.demand} the answer to a foreign authority")
-            if block.defeats:
-                lines.append(f"defeats   {', '.join(block.defeats)}")
-            lines += [f"duty      {duty.code} ({duty.due}): {duty.says}" for duty in block.duties]
-            return lines
+            return _rule_lines(part.block)
         case DutyText():
             duty = part.block
             return [
@@ -312,6 +299,23 @@ def _lines(part: Dated) -> list[str]:
             ]
         case _:
             return []
+
+
+def _rule_lines(block: RuleBlock) -> list[str]:
+    lines = [
+        block.says,
+        f"class     {block.klass}, layer {block.layer}, roles {', '.join(block.roles)}",
+        f"outcome   {block.outcome}",
+        f"when      {_condition(block.when)}",
+    ]
+    if block.unless is not False:
+        lines.append(f"unless    {_condition(block.unless)}")
+    if block.demand:
+        lines.append(f"demand    {block.demand} the answer to a foreign authority")
+    if block.defeats:
+        lines.append(f"defeats   {', '.join(block.defeats)}")
+    lines += [f"duty      {duty.code} ({duty.due}): {duty.says}" for duty in block.duties]
+    return lines
 
 
 def _condition(text: str | bool) -> str:

@@ -275,6 +275,38 @@ def test_the_united_states_tightened_on_8_april_2025(packaged: Library) -> None:
     assert sale.after.rules["US-301"] == "28 CFR 202.301"
 
 
+@pytest.mark.parametrize(
+    ("day", "place", "judgements"),
+    [
+        (date(2023, 7, 10), "EU", {"loosened"}),  # EU-US Data Privacy Framework
+        (date(2024, 3, 22), "CN", {"loosened"}),
+        (date(2025, 4, 8), "US", {"tightened"}),
+        (date(2025, 7, 1), "RU", {"tightened"}),
+        (date(2025, 9, 16), "KR", {"loosened"}),
+        (date(2026, 1, 1), "VN", {"mixed"}),
+        (date(2026, 1, 26), "BR", {"loosened"}),
+        (date(2026, 2, 5), "GB", {"loosened"}),
+        (date(2026, 3, 2), "SG", {"loosened"}),
+        (date(2026, 12, 1), "CL", {"tightened", "mixed"}),
+    ],
+)
+def test_ten_boundaries_move_as_the_reference_says(
+    packaged: Library, day: date, place: str, judgements: set[str]
+) -> None:
+    found = on(packaged, day, place)
+    assert found.effect.judgement in judgements
+    decides = [item.delta for item in found.changes if item.delta.kind != "interpretation"]
+    cited = [delta.citation for delta in decides]
+    assert all(citation is not None and citation.article for citation in cited)
+
+
+def test_joining_a_group_is_judged_for_the_law_that_reads_it(packaged: Library) -> None:
+    place = on(packaged, date(2018, 7, 20), "EU")  # the GDPR in the EEA Agreement
+    norway = effect_of(place, "gdpr_area/NO")
+    assert (norway.delta.kind, norway.delta.change) == ("member", "began")
+    assert norway.effect.counts.probes > 0
+
+
 def test_a_boundary_takes_less_than_two_seconds(packaged: Library) -> None:
     for day in (date(2024, 3, 22), date(2026, 1, 1)):
         started = time.process_time()

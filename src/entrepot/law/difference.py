@@ -50,9 +50,9 @@ class Part:
     """What is compared between two versions of a library: the block, or the number."""
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Kind and id: what makes it the same part on two days."""
-        return self.kind, self.id
+    def key(self) -> tuple[str, str, str]:
+        """Kind, id and jurisdiction: what makes it the same part on two days."""
+        return self.kind, self.id, self.jurisdiction
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -94,8 +94,8 @@ class Delta(msgspec.Struct, frozen=True):
         return side.citation if side is not None else None
 
 
-def parts_in_force(law: LawAt) -> dict[tuple[str, str], Part]:
-    """Return every part of the law in force, by kind and id."""
+def parts_in_force(law: LawAt) -> dict[tuple[str, str, str], Part]:
+    """Return every part of the law in force, by its key."""
     return {
         part.key: part
         for part in _parts(law)
@@ -233,26 +233,48 @@ def _number(book: Rulebook, text: ValuesText, law: LawAt) -> Iterator[Part]:
 
 
 def _members(law: LawAt) -> Iterator[Part]:
-    """Yield the dated members of groups; permanent ones never change within a library."""
+    """Yield the members of groups, once for each jurisdiction whose law reads the group.
+
+    A group that no rule reads stands with the member itself.
+    """
     places = law.library.jurisdictions
+    readers = readers_of_groups(law.library)
     for name, group in places.groups.items():
         dated = {member.code: member for member in group.dated if member.holds(law.as_of)}
         for code in sorted(group.on(law.as_of)):
             member = dated.get(code)
             start = member.start if member is not None else None
-            yield Part(
-                kind="member",
-                id=f"{name}/{code}",
-                regime="",
-                jurisdiction=code,
-                group=name,
-                says=f"{places.name(code)} is in: {group.title}",
-                citation=Citation(WORDS, group.source, "jurisdictions.yaml", "r", date.min),
-                interval=Interval(
-                    start or date.min, member.until if member is not None else None, date.min
-                ),
-                content=None,
-            )
+            end = member.until if member is not None else None
+            for place in sorted(readers.get(name, {code})):
+                yield Part(
+                    kind="member",
+                    id=f"{name}/{code}",
+                    regime="",
+                    jurisdiction=place,
+                    group=name,
+                    says=f"{places.name(code)} is in: {group.title}",
+                    citation=Citation(WORDS, group.source, "jurisdictions.yaml", "r", date.min),
+                    interval=Interval(start or date.min, end, date.min),
+                    content=None,
+                )
+
+
+def readers_of_groups(library: Library) -> dict[str, set[str]]:
+    """Return group → jurisdictions of the regimes whose rules, duties or lists read it."""
+    content = library.content
+    found: dict[str, set[str]] = {}
+    for regime in content.regimes.values():
+        duties = [*regime.duties, *(duty for rule in regime.rules for duty in rule.duties)]
+        nodes = [rule.condition for rule in regime.rules] + [node for _, node in regime.engages]
+        nodes += [node for duty in duties for node in (duty.when, duty.done, duty.fails)]
+        named = {part.id for node in nodes for part in ir.walk(node) if isinstance(part, ir.Listed)}
+        nodes += [entry.condition for name in named for entry in content.lists[name].entries]
+        for node in nodes:
+            for part in ir.walk(node):
+                if isinstance(part, ir.In | ir.Has):
+                    for group in part.groups:
+                        found.setdefault(group, set()).add(regime.text.block.jurisdiction)
+    return found
 
 
 # -- pairing ---------------------------------------------------------------------------------------

@@ -21,13 +21,15 @@ from entrepot.law.kleene import Test, compile_test
 from entrepot.law.library import Library
 from entrepot.law.model import Scalar
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES
-from entrepot.law.probes import Probe, at_thresholds, probes
+from entrepot.law.probes import Probe, at_thresholds, probes, relocated
 from entrepot.law.rulebook import SensitivityText
 from entrepot.law.vocabulary import spell
 
 VARIED_MAX = 60
 """Probes, of different deciding rules as far as there are, that are moved across thresholds."""
 VARIED_EACH_MAX = 120
+RELOCATED_MAX = 20
+"""Probes sent to, and taken from, a place that joined or left a group."""
 FACTS_SHOWN_MAX = 8
 _MOVES = ("loosened", "tightened", "new_duty", "duty_gone", "same", "unclear")
 
@@ -284,6 +286,9 @@ class _Trial:
         first = probes(self.new.library, self.place, flows_max=flows_max)
         if self.old.law.library.root != self.new.law.library.root:
             first += probes(self.old.library, self.place, flows_max=flows_max)
+        members = {delta.id.rpartition("/")[2] for delta in own if delta.kind == "member"}
+        for code in sorted(members):
+            first += list(relocated(first, code, most=RELOCATED_MAX))
         seen = [self.compared(probe) for probe in first]
         seen += [self.compared(probe) for probe in self.moved(seen, own)]
         every = [item for item in seen if item.before or item.after]
@@ -361,6 +366,8 @@ class _Trial:
         if delta.kind == "entry" and delta.id.startswith(f"{delta.group}/"):
             return self.counting(delta, seen)
         readers = (self.readers(delta, 0), self.readers(delta, 1))
+        if delta.kind == "member" and not any(readers):
+            return Effect("same", f"no rule reads the group {delta.group}", Counts(), {})
         touched = [item for item in seen if self.is_touched(item, delta, readers)]
         if delta.kind == "duty":
             return _duty_effect(touched, delta)
@@ -398,7 +405,7 @@ class _Trial:
                 if side.defaults & {delta.regime}:
                     return True
                 continue
-            if delta.kind == "member" and delta.jurisdiction not in (
+            if delta.kind == "member" and delta.id.rpartition("/")[2] not in (
                 item.probe.origin,
                 item.probe.destination,
             ):
@@ -504,4 +511,4 @@ def _judgement(counts: Counts) -> tuple[str, str]:
     ):
         if number:
             return word, f"{asked} {number:,} {says}"
-    return "unclear", f"{asked} none has an answer under both laws"
+    return "unclear", f"{asked} none is answered under both: facts are missing, or no law is loaded"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from entrepot.kernel.errors import InvalidInput, NotFound
@@ -73,6 +73,22 @@ def case_files(library: Library, jurisdiction: str) -> list[Path]:
     return sorted(
         path for folder in folders for path in (library.root / folder).glob("*.cases.yaml")
     )
+
+
+def relocated(found: list[Probe], code: str, *, most: int) -> Iterator[Probe]:
+    """Yield at most `most` probes going to a place instead, and as many coming from it.
+
+    Taken from the flow that is most frequent among `found`: its facts are the best known.
+    """
+    flows = Counter((probe.origin, probe.destination) for probe in found)
+    for (origin, destination), _ in flows.most_common(1):
+        own = [
+            probe for probe in found if (probe.origin, probe.destination) == (origin, destination)
+        ]
+        for probe in own[:most]:
+            if code not in (origin, destination):
+                yield replace(probe, name=f"{probe.name}, to {code}", destination=code)
+                yield replace(probe, name=f"{probe.name}, from {code}", origin=code)
 
 
 def _of_cases(library: Library, cases: Iterable[Case]) -> Iterator[Probe]:

@@ -2,14 +2,15 @@
 
 The facts are held as certified, findings included, so that whatever differs is the law's doing;
 that a certificate or a finding has run out is said beside it. A clearance whose last day came
-before the first day on which the law answers otherwise was not touched: it had lapsed.
+before the first day on which the law answers otherwise was not touched: it had lapsed. One that
+ended on the eve of that day was ended by the change, and is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import msgspec
@@ -74,10 +75,14 @@ class Rechecked(msgspec.Struct, frozen=True, rename={"origin": "from", "destinat
     destination: str
     cleared_on: date
     valid_until: date
+    effect: str
+    """The gravest of `effects`."""
     effects: list[str]
     """What the law does to it, of `EFFECTS`, the gravest first."""
     affected: bool
     """The law answers otherwise, and did so while the clearance could still be relied on."""
+    adverse: bool
+    """A person must look at it: affected for the worse, and not decided yet."""
     lapsed: bool
     """Its last day has passed on the day asked for."""
     standing: str
@@ -101,16 +106,6 @@ class Rechecked(msgspec.Struct, frozen=True, rename={"origin": "from", "destinat
     """Rulebooks relied on that are loaded here in another version."""
     law: dict[str, str]
     """Rulebook id → SHA-256 of what the answer now relies on."""
-
-    @property
-    def effect(self) -> str:
-        """The gravest effect."""
-        return self.effects[0]
-
-    @property
-    def adverse(self) -> bool:
-        """Whether a person must look at it: touched for the worse, and not decided yet."""
-        return self.affected and self.effect in ADVERSE and not self.standing
 
 
 @dataclass(slots=True)
@@ -183,7 +178,8 @@ class Rechecker:
         rewritten = self._rewritten(signed)
         until = signed.validity.valid_until
         lapsed = until < self.as_of
-        affected = effects != ["none"] and (not lapsed if since is None else since <= until)
+        touched = not lapsed if since is None else since <= until + timedelta(days=1)
+        affected = touched and effects != ["none"]
         deadlines = _deadlines(signed, duties[0], since)
         changed = since is not None or bool(rewritten)
         triggers = ["law-change"] * changed + ["finding-expiry"] * bool(expired)
@@ -197,8 +193,10 @@ class Rechecker:
             destination=signed.flow.destination,
             cleared_on=date.fromisoformat(signed.flow.as_of),
             valid_until=until,
+            effect=effects[0],
             effects=effects,
             affected=affected,
+            adverse=affected and effects[0] in ADVERSE and not stored.standing,
             lapsed=lapsed,
             standing=stored.standing,
             outcome_before=signed.outcome,

@@ -31,7 +31,8 @@ def validity(library: Library, flow: Flow, assessment: Assessment, factset: Fact
             ends.append((finding.expires, f"the finding {name} expires"))
     change = next_change(library, flow, assessment)
     if change is not None:
-        ends.append(change)
+        # The last day is one that counts, and on the day of the change other law is in force.
+        ends.append((change[0] - timedelta(days=1), f"{change[1]} on {change[0]}"))
     until, because = min(ends)
     return Validity(start, until, because)
 

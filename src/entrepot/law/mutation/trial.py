@@ -8,13 +8,12 @@ facts that a case could be made of.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from entrepot.law.bind import RegimeOfDay, bind_regime
+from entrepot.law.bind import RegimeOfDay
 from entrepot.law.cases import CaseResult
 from entrepot.law.compiled import Regime
 from entrepot.law.expectations import Expectation
@@ -23,6 +22,7 @@ from entrepot.law.judge import Verdict
 from entrepot.law.kleene import Facts, unknown_facts
 from entrepot.law.library import Library
 from entrepot.law.model import Flow, Scalar
+from entrepot.law.mutation.changed import Changed, what_rules_read
 from entrepot.law.mutation.mutants import Mutant, mutants_of
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES, PRECONDITIONED, UNDECIDED
 from entrepot.law.vocabulary import spell
@@ -106,9 +106,10 @@ def score_regime(library: Library, regime: Regime, trials: Sequence[Trial]) -> S
     """Try every mutant of a regime."""
     own = [trial for trial in trials if regime.id in trial.views]
     score = Score(regime.id)
+    reads = what_rules_read(library, regime.rules)
     chance = random.Random(regime.id)  # noqa: S311 - which facts to try, always the same ones
     for mutant in mutants_of(library, regime):
-        changed = _Changed(library, mutant)
+        changed = Changed(library, mutant, reads)
         live = [trial for trial in own if _in_window(mutant, trial.flow.as_of)]
         live.sort(key=lambda trial: mutant.of not in trial.views[regime.id].rules)
         if any(_noticed(trial, regime.id, changed) for trial in live):
@@ -120,34 +121,6 @@ def score_regime(library: Library, regime: Regime, trials: Sequence[Trial]) -> S
         else:
             score.gaps.append(gap)
     return score
-
-
-class _Changed:
-    """The law with one mutant in it, regime by day."""
-
-    def __init__(self, library: Library, mutant: Mutant) -> None:
-        self.regime = mutant.regime
-        self.library = library
-        if mutant.values or mutant.lists:
-            self.library = copy.copy(library)
-            self.library.content = dataclasses.replace(
-                library.content,
-                values={**library.content.values, **mutant.values},
-                lists={**library.content.lists, **mutant.lists},
-            )
-        self.segments = library.segments(mutant.regime.id)
-        self.dated = mutant.window is not None
-        self._kept: dict[object, RegimeOfDay | None] = {}
-
-    def on(self, flow: Flow) -> RegimeOfDay | None:
-        """Return the changed regime on the day of a flow."""
-        key: object = (flow.as_of, flow.known_at)
-        if not self.dated and flow.as_of == flow.known_at:
-            key = self.segments.number(flow.as_of, None)
-        if key not in self._kept:
-            found = bind_regime(self.library, self.regime, flow.as_of, flow.known_at)
-            self._kept[key] = found
-        return self._kept[key]
 
 
 def _in_window(mutant: Mutant, day: date) -> bool:
@@ -211,7 +184,7 @@ def _needs(verdict: Verdict, values: Facts) -> Iterator[str]:
             yield from unknown_facts(rule.node, values)
 
 
-def _noticed(trial: Trial, regime: str, changed: _Changed) -> bool:
+def _noticed(trial: Trial, regime: str, changed: Changed) -> bool:
     """Say whether a case fails under a mutant."""
     view = _view(changed.on(trial.flow), trial.facts)
     if view == trial.views.get(regime):
@@ -273,7 +246,7 @@ def _status(joined: str, views: Mapping[str, View]) -> str:
 def _difference(
     library: Library,
     mutant: Mutant,
-    changed: _Changed,
+    changed: Changed,
     trials: Sequence[Trial],
     chance: random.Random,
 ) -> Gap | None:

@@ -3,7 +3,6 @@ holds."""
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -13,14 +12,11 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.text import Text
 
-from entrepot.kernel.errors import Error, InvalidLaw, VerificationError
+from entrepot.kernel.errors import Error, InvalidLaw
 from entrepot.law.blocks import RuleBlock
-from entrepot.law.cases import CaseResult, explain_failure, find_cases, run_case
 from entrepot.law.compiler import NO_REGIME
-from entrepot.law.coverage import Coverage, measure_coverage
-from entrepot.law.hashes import differences, file_hashes, read_hashes
+from entrepot.law.hashes import file_hashes
 from entrepot.law.library import Library, read_library
-from entrepot.law.reach import unreachable_rules
 from entrepot.law.rulebook import (
     CommitmentText,
     Dated,
@@ -35,7 +31,7 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
-from entrepot.node.commands import lawask, lawdiff, lawrequest
+from entrepot.node.commands import lawask, lawcheck, lawdiff, lawrequest
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -60,6 +56,7 @@ def command() -> None:
 
 
 command.add_command(lawask.command)
+command.add_command(lawcheck.command)
 command.add_command(lawdiff.command)
 command.add_command(lawrequest.command)
 
@@ -380,110 +377,3 @@ def print_profile(name: str, facts: dict[str, object]) -> None:
 
 
 # -- check -----------------------------------------------------------------------------------------
-
-
-@command.command("check")
-@click.option(
-    "--cases",
-    "cases_path",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="A case file or a folder of them; default: the cases beside the rulebooks.",
-)
-@click.option(
-    "--hashes",
-    "hashes_path",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Recorded hashes (`law list --json`): exit 5 naming every file that is not as recorded.",
-)
-@laws_option
-@_json
-def check(
-    cases_path: Path | None, hashes_path: Path | None, laws: Path | None, as_json: bool
-) -> None:
-    """Run cases in both back ends; the last line is `N passed, N failed`.
-
-    Rulebooks that do not load and rules that nothing can reach are named with file and line.
-    """
-    # Imported here: only this command needs Polars.
-    from entrepot.law.columncheck import compare_back_ends
-
-    library, faults = read_library(laws)
-    if hashes_path is not None:
-        _compare_hashes(library, hashes_path)
-    faults |= {fault.where: fault for fault in unreachable_rules(library)}
-    results = [run_case(library, case) for case in find_cases(cases_path or library.root)]
-    compare_back_ends(library, results)
-    coverage = measure_coverage(library, results) if cases_path is None else None
-    failed = [result for result in results if not result.passed]
-    if as_json:
-        print_json(_report(library, results, coverage, faults))
-    else:
-        for fault in faults.values():
-            click.echo(f"error: {fault}", err=True)
-        for result in failed[:_FAILURES_SHOWN_MAX]:
-            print_failure(result)
-        if len(failed) > _FAILURES_SHOWN_MAX:
-            click.echo(f"… and {len(failed) - _FAILURES_SHOWN_MAX} more")
-        if coverage is not None:
-            print_coverage(library, coverage)
-        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    sys.exit(1 if failed or faults else 0)
-
-
-def _compare_hashes(library: Library, path: Path) -> None:
-    """Raise `VerificationError` naming every file of law that is not as recorded in `path`."""
-    differs = differences(library, read_hashes(path))
-    if differs:
-        raise VerificationError(
-            f"hash mismatch: {'; '.join(differs)}",
-            remedy="put the recorded files back, or record the new ones after reading the change",
-        )
-
-
-def _report(
-    library: Library,
-    results: list[CaseResult],
-    coverage: Coverage | None,
-    faults: dict[str, InvalidLaw],
-) -> dict[str, object]:
-    failed = [result for result in results if not result.passed]
-    return {
-        "passed": len(results) - len(failed),
-        "failed": len(failed),
-        "rulebooks": len(library.rulebooks),
-        "coverage": coverage,
-        "faults": {file: str(fault) for file, fault in faults.items()},
-        "failures": [
-            {
-                "name": result.case.text.name,
-                "where": result.case.where,
-                "problems": result.problems,
-                "why": explain_failure(result),
-            }
-            for result in failed
-        ],
-    }
-
-
-def print_failure(result: CaseResult) -> None:
-    """Print one failed case: what was expected, what came, and why."""
-    click.echo(f"FAILED {result.case.text.name}  ({result.case.where})")
-    for problem in result.problems:
-        click.echo(f"  {problem}")
-    for line in explain_failure(result):
-        click.echo(f"    {line}")
-
-
-def print_coverage(library: Library, coverage: Coverage) -> None:
-    """Print how many rules there are and which ones no case decides, or none refuses."""
-    click.echo(f"{len(library.rulebooks)} rulebooks, {coverage.rules} rules, both back ends")
-    if coverage.never_commenced:
-        click.echo(f"never commenced: {', '.join(coverage.never_commenced)}")
-    for what, names in (
-        ("granting", coverage.without_granting),
-        ("refusing", coverage.without_refusing),
-    ):
-        listed = f": {', '.join(names)}" if names else ""
-        click.echo(f"{len(names)} rules without a {what} case{listed}")

@@ -105,9 +105,9 @@ def benches(large_gb: float) -> list[Bench]:
             "Ten windows of 1 to 10 million persons, each counted from three shipments that "
             "overlap, against the known truth. Persons are texts of 18 digits; a token is the "
             "first half of an AES-CMAC under a key of 256 bits, computed for a whole column at "
-            "once. Law reads sets of tokens, which are exact up to 1.25 times the largest threshold that any rule "
-            "compares with; the sketch is only for what lies above. “Wrong” counts windows whose "
-            "truth is not within the stated bounds, and crossings judged wrongly.",
+            "once. Law reads sets of tokens, exact up to 1.25 times the largest threshold "
+            "that any rule compares with; the sketch is only for what lies above. “Wrong” counts "
+            "windows whose truth is not within the stated bounds, and crossings judged wrongly.",
             "DataSketches hashes whole numbers without a key, so its rate is that of a weaker "
             "promise; its error is that of another draw of the same kind of sketch. Reading a file "
             "and spelling identifiers alike are not counted.",

@@ -95,11 +95,26 @@ def filled(
             if others.most:
                 notes.append(_not_complete(counter, others, start))
             continue
-        more = books.view.declared.elsewhere.get(counter.prior, 0)
+        more = _elsewhere(books, counter)
         declared[counter.prior] = {"value": others.most + more, "by": BY}
         whole = {"value": bounds(pieces).most + more, "by": BY}
         instead[counter.prior] = Earlier(counter.adds, whole)
     return Filled(msgspec.structs.replace(goods, declared=declared, earlier=instead), tuple(notes))
+
+
+def _elsewhere(books: Books, counter: Counter) -> int:
+    """Return how many persons are declared to have left otherwise in a counter's window.
+
+    Who left in a shorter window of the same count left in the longer one too.
+    """
+    start = window_start(counter, books.today)
+    said = books.view.declared.elsewhere
+    within = [
+        said.get(other.prior, 0)
+        for other in COUNTERS
+        if other.adds == counter.adds and window_start(other, books.today) >= start
+    ]
+    return max(within)
 
 
 def near_note(name: str, other: str) -> str:

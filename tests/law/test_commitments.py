@@ -157,3 +157,25 @@ def test_a_case_expects_commitments(world: Callable[..., Path], tmp_path: Path) 
     )
     problems = [run_case(library, case).problems for case in read_cases(path)]
     assert problems == [[], [], ["commitments: expected P-14.11, got none"]]
+
+
+@pytest.mark.parametrize(
+    ("between", "held"),
+    [
+        ("true", True),
+        ("flow.from == US", True),
+        ("flow.from != US", False),
+        ("flow.from != flow.to", True),
+        ("flow.from == flow.to", False),
+        ("not flow.to in (CN, DE)", False),
+        ("flow.to not in group(pact) or flow.from == US", True),
+        ("flow.from in (DE, US) and flow.to in (group(pact), GB)", True),
+        ("flow.from in group(pact)", False),
+    ],
+)
+def test_every_form_of_between_is_asked_of_the_two_ends(
+    world: Callable[..., Path], between: str, held: bool
+) -> None:
+    text = PROMISE.replace("flow.from in (US, DE) and flow.to in group(pact)", between)
+    found = assess(Library.load(world(TREATY + text)), "US", "CN", "2024-01-01")
+    assert bool(found.commitments) is held

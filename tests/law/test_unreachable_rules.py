@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -219,3 +220,27 @@ def test_the_search_finds_exactly_what_trying_everything_finds(
     library = Library.load(law_folder(HEAD + "".join(rules)))
     blamed = {fault.what.split()[3].rstrip(":") for fault in unreachable_rules(library)}
     assert blamed == set(library.content.rules) - _deciding(library)
+
+
+@pytest.mark.slow
+def test_a_rulebook_made_to_keep_the_search_busy_ends_soon(
+    law_folder: Callable[..., Path],
+) -> None:
+    """Three hundred contradictions, each hidden behind thousands of ways to be true until then."""
+    pairs = (
+        ("data.anonymous", "data.genomic"),
+        ("data.government", "recipient.covered"),
+        ("recipient.listed", "recipient.hr"),
+        ("recipient.order", "controls.met"),
+        ("exemption.found", "assessment.passes"),
+        ("exporter.public", "filing.filed"),
+    )
+    busy = " and ".join(f"({one} or {other})" for one, other in pairs)
+    never = "(data.hr or {0}) and (data.hr or not {0}) and (not data.hr or {0}) and "
+    never += "(not data.hr or not {0})"
+    condition = f'"{busy} and {never.format("data.personal")}"'
+    root = law_folder(HEAD + "".join(rule(f"R-{n}", condition) for n in range(300)))
+    library = Library.load(root)
+    started = time.process_time()
+    assert unreachable_rules(library) == []  # it gives up, and blames nobody it has not convicted
+    assert time.process_time() - started < 20

@@ -21,6 +21,9 @@ from entrepot.law.outcomes import CLASS_RANK
 from entrepot.law.satisfy import Stretch, Truths
 from entrepot.law.vocabulary import LAST_DAY
 
+STEPS_PER_REGIME_MAX = 60_000
+"""Trials after which the rules of a regime that are left count as reachable: a rulebook made to
+keep the search busy gains nothing but that. The packaged regimes take at most some thousands."""
 _ENDS = frozenset({"flow.from", "flow.to", "flow.as_of"})
 
 
@@ -76,6 +79,7 @@ class _Checker:
             if rule.text.interval.start is not None
         }
         self.why: dict[str, str] = {}
+        self.steps = 0
         beaten = {name for rule in regime.rules for name in rule.text.block.defeats}
         self.firm = [
             rule
@@ -89,13 +93,15 @@ class _Checker:
         waiting = {
             key: rule for key, rule in self.pending.items() if _may_hold(rule, stretch.first)
         }
-        if not waiting:
+        if not waiting or self.steps > STEPS_PER_REGIME_MAX:
             return
         truths = Truths(self.library.vocabulary, stretch)
         formulas = {rule.id: truths.formula(rule.condition) for rule in self.regime.rules}
         engaged = {role: truths.formula(node) for role, node in self.engages.items()}
         tests = {rule.id: compile_test(formulas[rule.id]) for rule in self.firm}
         for (name, role), rule in waiting.items():
+            if self.steps + truths.steps > STEPS_PER_REGIME_MAX:
+                break
             own = formulas[name]
             condition = ir.conjunction(engaged.get(role, ir.TRUE), own)
             earlier = {
@@ -107,6 +113,9 @@ class _Checker:
                 del self.pending[name, role]
             else:
                 self.why[name] = self.reason(truths, own, condition, earlier)
+        self.steps += truths.steps
+        if self.steps > STEPS_PER_REGIME_MAX:
+            self.pending.clear()
 
     def reason(
         self,

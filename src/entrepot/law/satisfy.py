@@ -8,7 +8,7 @@ are left free. So the search may take an impossible condition for possible, neve
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from entrepot.law import ir
-from entrepot.law.kleene import Facts, Test, compile_test, unknown_facts
+from entrepot.law.kleene import Facts, Test, compile_test
 from entrepot.law.model import Scalar
 from entrepot.law.vocabulary import FIRST_DAY, LAST_DAY, NUMBER_MAX, FactSpec, Vocabulary
 
@@ -71,6 +71,8 @@ class Truths:
         """Start without any condition."""
         self.vocabulary = vocabulary
         self.stretch = stretch
+        self.steps = 0
+        """Trials of all searches so far."""
         self.owners: dict[str, _Owner] = {}
         self.owner_of: dict[str, str] = {}
         self._names: dict[tuple[str, object], str] = {}
@@ -175,7 +177,10 @@ class Truths:
 
         All are formulas of this object. True also when the search grows too long to finish.
         """
-        return _Search(self, condition, tuple(before)).run()
+        search = _Search(self, condition, tuple(before))
+        found = search.run()
+        self.steps += search.steps
+        return found
 
 
 class _TooLong(Exception):
@@ -193,12 +198,30 @@ class _Search:
         self.test = compile_test(condition)
         self.before = before
         self.steps = 0
+        self.tests: dict[int, Test] = {}
+        """Compiled parts, by identity; the formulas outlive the search."""
+        self.forced: dict[str, dict[str, bool]] = {}
+        """Owner → truths that must be so, because they stand alone among the parts of `and`."""
 
     def run(self) -> bool:
+        if not self.force():
+            return False
         try:
             return self.extend({}, frozenset())
         except _TooLong:
             return True
+
+    def force(self) -> bool:
+        """Collect what the condition demands outright; False when it demands both of a truth."""
+        whole = self.condition
+        for part in whole.parts if isinstance(whole, ir.And) else (whole,):
+            inner = part.part if isinstance(part, ir.Not) else part
+            if isinstance(inner, ir.Truth) and isinstance(inner.fact, ir.Fact):
+                name, wanted = inner.fact.name, inner is part
+                owned = self.forced.setdefault(self.truths.owner_of[name], {})
+                if owned.setdefault(name, wanted) is not wanted:
+                    return False
+        return True
 
     def extend(self, state: Facts, settled: frozenset[str]) -> bool:
         self.steps += 1
@@ -221,8 +244,11 @@ class _Search:
     def open(
         self, node: ir.Node, state: Facts, settled: frozenset[str], *, always_known: bool = False
     ) -> str | None:
-        """Return an owner that keeps `node` unknown and has not been settled."""
-        for name in unknown_facts(node, state):
+        """Return an owner that keeps `node` unknown and has not been settled, forced ones first."""
+        for owner in self.forced if node is self.condition else ():
+            if owner not in settled:
+                return owner
+        for name in self.unknown(node, state):
             owner = self.truths.owner_of[name]
             if owner not in settled and (
                 not always_known or self.truths.owners[owner].always_known
@@ -230,12 +256,31 @@ class _Search:
                 return owner
         return None
 
+    def unknown(self, node: ir.Node, state: Facts) -> Iterator[str]:
+        """Yield the truths that keep a formula unknown, in reading order."""
+        match node:
+            case ir.Truth(ir.Fact(name)):
+                if name not in state:
+                    yield name
+            case ir.Not(part):
+                yield from self.unknown(part, state)
+            case ir.And(parts) | ir.Or(parts):
+                test = self.tests.get(id(node))
+                if test is None:
+                    test = self.tests[id(node)] = compile_test(node)
+                if test(state) is None:
+                    for part in parts:
+                        yield from self.unknown(part, state)
+
     def split(self, state: Facts, settled: frozenset[str], owner: str | None) -> bool:
         if owner is None:
             return False
         after = settled | {owner}
+        forced = self.forced.get(owner, {}).items()
         return any(
-            self.extend({**state, **variant}, after) for variant in self.truths.variants(owner)
+            self.extend({**state, **variant}, after)
+            for variant in self.truths.variants(owner)
+            if forced <= variant.items()
         )
 
 

@@ -63,6 +63,8 @@ def test_an_american_order_for_data_in_germany_is_a_conflict_for_a_person(
     assert [duty.id for duty in orders.conditions] == ["US-SCA-D-COMITY"]
     assert "EU-48/refer_to_counsel" in [duty.id for duty in forbids.conditions]
     assert "eu.request.confirmed" in [finding.fact for finding in answer.human]
+    late = weigh(world, "GB", "US", {**ordinary, **ORDER}, day=date(2027, 5, 1))
+    assert any("is not known here for" in note for note in late.notes) and not answer.notes
     assert {"us-cloud-act", "eu-gdpr-scope"} <= {ref.id for ref in answer.law}
 
 

@@ -90,10 +90,13 @@ def test_beyond_the_last_comparison_with_the_source_the_answer_says_so(
     law_folder: Callable[..., Path], as_of: date, known_at: date | None, said: int
 ) -> None:
     library = Library.load(law_folder(FRONT.format(id="a-law") + REGIME + RULE))  # 2026-11-21
-    found = library.bind(library.flow("US", "CN", as_of, known_at)).assess({})
-    assert len(found.notes) == said
+    flow = library.flow("US", "CN", as_of, known_at)
+    found = library.bind(flow).assess({"data.personal": False})
+    unread, *notes = found.notes  # the default of this law is marked `m`
+    assert unread.startswith("the default of r: written from memory")
+    assert len(notes) == said
     if as_of > date(2026, 11, 21):
-        assert found.notes[0].startswith(f"the law after 2026-11-21 {BEYOND} a-law")
+        assert notes[0].startswith(f"the law after 2026-11-21 {BEYOND} a-law")
     if known_at and known_at > date(2026, 11, 21):
         assert "nothing that became known after 2026-11-21 is loaded" in found.notes[-1]
 
@@ -116,3 +119,22 @@ def test_a_closed_route_names_the_duty_that_failed_with_its_article(toy: Library
     assert "Meet the security requirements. (art 3)" in side.reason
     met = toy.bind(toy.flow("US", "DE", date(2024, 6, 1))).assess({**facts, "controls.met": True})
     assert (met.sides[0].closed, met.sides[0].reason) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"), [("R", ""), ("r", ""), ("m", "memory"), ("?", "doubtful")]
+)
+def test_an_answer_that_rests_on_law_nobody_read_says_so(
+    law_folder: Callable[..., Path], mark: str, said: str
+) -> None:
+    text = FRONT.format(id="a-law").replace("evidence: m", "evidence: R") + REGIME
+    entries = (
+        "\n```list\nid: us.list\nkind: scope\narticle: art 2\nentries:\n"
+        f'  - {{id: E-1, title: One, when: flow.to == CN, evidence: "{mark}"}}\n```\n'
+    )
+    root = law_folder(text + RULE.replace("data.personal", "listed(us.list)") + entries)
+    library = Library.load(root)
+    for destination, expected in (("CN", said), ("DE", "")):
+        found = library.bind(library.flow("US", destination, date(2024, 1, 1))).assess({})
+        assert [note.partition(":")[0] for note in found.notes] == (["E-1"] if expected else [])
+        assert all(expected in note for note in found.notes)

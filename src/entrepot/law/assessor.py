@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from entrepot.law import ir
 from entrepot.law.bind import Option
+from entrepot.law.caution import cautions
 from entrepot.law.commitments import commitments_between
 from entrepot.law.compiled import Regime
 from entrepot.law.explain import leaf_to_ask, possible_answers, rank_missing
@@ -85,7 +85,7 @@ class Assessor:
                 self.library.words,
             ],
             commitments=commitments,
-            notes=self.notes(),
+            notes=cautions(self.library, self.flow, self.sides, self.books),
         )
 
     # -- sides -----------------------------------------------------------------------------------
@@ -354,29 +354,6 @@ class Assessor:
                     )
                     found[name] = f"{spell(value)}, from {source}"
                     break
-        return found
-
-    def notes(self) -> list[str]:
-        """Return how far the law relied on reaches: what came later is not known here."""
-        books = [self.library.content.books[name].front for name in self.books]
-        stale: dict[date, list[str]] = {}
-        for front in books:
-            if self.flow.as_of > front.verified_on:
-                stale.setdefault(front.verified_on, []).append(front.id)
-        found = [
-            f"the law after {day} is not known here for {', '.join(sorted(names))}, last compared "
-            "with the source on that day"
-            for day, names in sorted(stale.items())
-        ]
-        newest = max(
-            (max(front.verified_on, front.known_from or front.verified_on) for front in books),
-            default=None,
-        )
-        if newest is not None and self.flow.known_at > max(newest, self.flow.as_of):
-            found.append(
-                f"nothing that became known after {newest} is loaded: as known on "
-                f"{self.flow.known_at} is no more than as known on {newest}"
-            )
         return found
 
     def missing(self) -> list[Missing]:

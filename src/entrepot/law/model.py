@@ -176,4 +176,5 @@ class Assessment(msgspec.Struct, frozen=True):
     commitments: list[CommitmentInForce] = []
     """What states promised each other about such flows: shown, never deciding."""
     notes: list[str] = []
-    """How far the law relied on reaches, where the question goes beyond."""
+    """Cautions: what decides without having been read, and where the question goes beyond what is
+    known here."""

@@ -104,6 +104,8 @@ class DemandAssessment(msgspec.Struct, frozen=True):
     facts: dict[str, str]
     derived: dict[str, str]
     law: list[RulebookRef]
+    notes: list[str] = []
+    """Cautions, as in an assessment."""
 
 
 def demanded(
@@ -168,6 +170,7 @@ def weigh_demand(library: Library, demand: Demand, facts: Mapping[str, object]) 
         facts={name: value for _, a in reversed(heard) for name, value in a.facts.items()},
         derived={name: value for _, a in reversed(heard) for name, value in a.derived.items()},
         law=_merged((ref.id, ref) for _, a in heard for ref in a.law),
+        notes=_merged((note, note) for _, a in heard for note in a.notes),
     )
 
 

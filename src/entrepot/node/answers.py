@@ -41,7 +41,12 @@ def rendered(assessment: Assessment, library: Library, asked: list[Missing]) -> 
     # Where the answer waits for facts, the questions come before the rules that are not settled.
     undecided = assessment.status == "undecided"
     order = [*wanted, *sides, legend] if undecided else [*sides, legend, *wanted]
-    last = [_changes(assessment), _promised(assessment), _reach(assessment), _unseen(assessment)]
+    last = [
+        _changes(assessment),
+        _promised(assessment),
+        reach(assessment.notes),
+        _unseen(assessment),
+    ]
     blocks = [*order, *last]
     return Group(headline(assessment, library), *[block for block in blocks if block is not None])
 
@@ -199,11 +204,12 @@ def _promised(assessment: Assessment) -> RenderableType | None:
     return Indented(text, hang=4)
 
 
-def _reach(assessment: Assessment) -> RenderableType | None:
-    if not assessment.notes:
+def reach(notes: list[str]) -> RenderableType | None:
+    """Lay out what an answer says against itself, if anything."""
+    if not notes:
         return None
-    text = Text("\nHow far the law here reaches\n", style="bold yellow")
-    for line in assessment.notes:
+    text = Text("\nHow far this answer can be trusted\n", style="bold yellow")
+    for line in notes:
         text.append(f"  {line}\n", style="not bold default")
     return Indented(text)
 

@@ -19,7 +19,7 @@ from entrepot.law.requests import (
     demanded,
     weigh_demand,
 )
-from entrepot.node.answers import COLOURS, cited
+from entrepot.node.answers import COLOURS, cited, reach
 from entrepot.node.declaring import declared_facts
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
@@ -101,7 +101,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the command lin
 def rendered(answer: DemandAssessment, library: Library) -> RenderableType:
     """Lay out an answer: the result, then each law by what it says, then what is missing."""
     laws = [_law(law, library) for law in answer.laws]
-    blocks = [*laws, _missing(answer), _human(answer), _unseen(answer)]
+    blocks = [*laws, _missing(answer), _human(answer), reach(answer.notes), _unseen(answer)]
     return Group(_headline(answer, library), *[block for block in blocks if block is not None])
 
 

@@ -25,7 +25,8 @@ cases:
       not_rules: [T-4]
       duties: [notice, T-8]
       not_duties: [filing]
-      regimes: {toy: {outcome: PROHIBITED, rules: [T-7], role: export}}
+      regimes: {toy: {outcome: PROHIBITED, rules: [T-7], role: export, status: barred,
+                      duties: [T-8], not_duties: [filing]}}
   - name: a question
     facts: {data: {anonymous: unknown}, recipient.order: unknown, deal.kind: none_of_four,
             recipient.covered: false, recipient.listed: true, data.hr: false}
@@ -62,6 +63,11 @@ def test_cases_that_hold_pass_in_both_back_ends(toy: Library, tmp_path: Path) ->
         ("regimes: {toy:", "regimes: {tyo:", "regimes: tyo is not engaged, only toy"),
         ("deal.kind: none_of_four", "deal.kind: lease", "facts.deal.kind ("),
         ("to: CN", "to: Nowhere", "to ("),
+        ("status: barred,\n", "status: open,\n", "toy: expected status open, got barred"),
+        ("duties: [T-8], n", "duties: [x], n", "toy duties: expected x, got T-8, notice"),
+        ("not_duties: [filing]}}", "not_duties: [T-8]}}", "toy duties: T-8 must not be among"),
+        ("role: export,", "role: export, needs: [data.hr],", "toy needs: expected data.hr, got"),
+        ("role: export,", "role: export, could_be: [BCR],", "toy could_be: expected BCR, got"),
     ],
 )
 def test_each_part_of_an_expectation_can_fail(
@@ -78,7 +84,7 @@ def test_each_part_of_an_expectation_can_fail(
         ("as_of: 2024-06-01, ", "", 1, None, 4, "missing required field `as_of`"),
         ("outcome: PROHIBITED\n", "outcme: PROHIBITED\n", 1, None, 8, "unknown key `outcme`"),
         ("outcome: PROHIBITED\n", "outcome: FORBIDDEN\n", 1, "expect.outcome", 8, "not an outcome"),
-        ("one_of: [NEEDS_FACT]", "one_of: [NEEDS]", 2, "expect.one_of", 18, "not an outcome"),
+        ("one_of: [NEEDS_FACT]", "one_of: [NEEDS]", 2, "expect.one_of", 19, "not an outcome"),
         (
             "{toy: {outcome: PROHIBITED",
             "{toy: {outcome: NO",
@@ -87,8 +93,8 @@ def test_each_part_of_an_expectation_can_fail(
             14,
             "",
         ),
-        ("could_be: [ADEQUACY_LISTED]", "could_be: [ADEQUACY]", 2, "expect.could_be", 19, ""),
-        ("needs: [recipient.order]", "needs: recipient.order", 2, None, 18, "expect.needs"),
+        ("could_be: [ADEQUACY_LISTED]", "could_be: [ADEQUACY]", 2, "expect.could_be", 20, ""),
+        ("needs: [recipient.order]", "needs: recipient.order", 2, None, 19, "expect.needs"),
     ],
 )
 def test_a_malformed_case_names_case_field_and_line(

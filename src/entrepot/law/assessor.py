@@ -69,7 +69,7 @@ class Assessor:
         return Assessment(
             flow=self.flow,
             outcome=outcome,
-            status=self.status(outcome, duties),
+            status=_status(outcome, [(side.outcome, side.duties) for side in self.sides]),
             sides=self.sides,
             duties=duties,
             missing=self.missing(),
@@ -156,6 +156,7 @@ class Assessor:
         asked = {name: leaf_to_ask(self.bound, name, self.values) for name in missing}
         self.stands_for.update({leaf: name for name, leaf in asked.items()})
         default = regime.text.block.default
+        duties = self.duties(regime, verdict)
         return Side(
             regime=regime.id,
             jurisdiction=regime.text.block.jurisdiction,
@@ -165,7 +166,7 @@ class Assessor:
             strictest=verdict.strictest,
             rules=[self.hit(regime, rule) for rule in verdict.hits],
             undecided=[self.hit(regime, rule) for rule in verdict.matters],
-            duties=self.duties(regime, verdict),
+            duties=duties,
             missing=list(dict.fromkeys(asked.values())),
             default=verdict.default,
             closed=[self.hit(regime, rule) for rule in verdict.closed],
@@ -176,6 +177,7 @@ class Assessor:
                 ]
             ),
             title=regime.text.block.title,
+            status=_status(verdict.outcome, [(verdict.outcome, duties)]),
         )
 
     def closures(self, track: Track, verdict: Verdict) -> list[str]:
@@ -310,21 +312,6 @@ class Assessor:
 
     # -- the whole -------------------------------------------------------------------------------
 
-    def status(self, outcome: str, duties: list[DutyDue]) -> str:
-        """Return open, conditional, undecided or barred."""
-        if outcome == "PROHIBITED" or any(duty.state == "failed" for duty in duties):
-            return "barred"
-        if outcome in UNDECIDED:
-            return "undecided"
-        before = [duty for duty in duties if duty.before_transfer]
-        if any(duty.state != "met" for duty in before):
-            return "conditional"
-        for side in self.sides:
-            own = [duty for duty in side.duties if duty.before_transfer]
-            if side.outcome in PRECONDITIONED and not own:
-                return "conditional"
-        return "open"
-
     def layers(self) -> dict[str, str]:
         """Return layer → strictest outcome demanded in its name."""
         found: dict[str, list[str]] = {}
@@ -384,6 +371,22 @@ class Assessor:
         return found
 
 
+def _status(outcome: str, sides: list[tuple[str, list[DutyDue]]]) -> str:
+    """Return open, conditional, undecided or barred: of `outcome`, joined from the (outcome,
+    duties) of each side."""
+    duties = [duty for _, own in sides for duty in own]
+    if outcome == "PROHIBITED" or any(duty.state == "failed" for duty in duties):
+        return "barred"
+    if outcome in UNDECIDED:
+        return "undecided"
+    if any(duty.state != "met" for duty in duties if duty.before_transfer):
+        return "conditional"
+    for demanded, own in sides:
+        if demanded in PRECONDITIONED and not any(duty.before_transfer for duty in own):
+            return "conditional"
+    return "open"
+
+
 def _empty_side(regime: str, jurisdiction: str, reason: str) -> Side:
     return Side(
         regime=regime,
@@ -398,6 +401,7 @@ def _empty_side(regime: str, jurisdiction: str, reason: str) -> Side:
         missing=[],
         default=True,
         reason=reason,
+        status="undecided",
     )
 
 

@@ -286,6 +286,10 @@ def _unheard_of(library: Library, case: Case) -> list[str]:
         (("regimes", regime, "not_rules"), side.not_rules, content.rules.__contains__)
         for regime, side in expect.regimes.items()
     ]
+    rows += [
+        (("regimes", regime, "not_duties"), side.not_duties, lambda name: _is_duty(content, name))
+        for regime, side in expect.regimes.items()
+    ]
     return [
         f"expect.{'.'.join(path)} ({case.line('expect', *path)}): nothing is called {name}"
         for path, names, exists in rows

@@ -20,8 +20,13 @@ class RegimeExpectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     outcome: str = ""
     one_of: list[str] = []
+    status: str = ""
     rules: list[str] = []
     not_rules: list[str] = []
+    duties: list[str] = []
+    not_duties: list[str] = []
+    needs: list[str] = []
+    could_be: list[str] = []
     role: str = ""
 
 
@@ -58,6 +63,7 @@ def named_outcomes(expect: Expectation) -> list[tuple[tuple[str, ...], str]]:
     for regime, side in expect.regimes.items():
         named.append((("expect", "regimes", regime, "outcome"), side.outcome))
         named += [(("expect", "regimes", regime, "one_of"), outcome) for outcome in side.one_of]
+        named += [(("expect", "regimes", regime, "could_be"), name) for name in side.could_be]
     return named
 
 
@@ -145,11 +151,24 @@ def _compare_side(regime: str, expect: RegimeExpectation, found: Assessment) -> 
         problems.append(f"{regime}: expected one of {', '.join(expect.one_of)}, got {side.outcome}")
     if expect.role and side.role != expect.role:
         problems.append(f"{regime}: expected role {expect.role}, got {side.role}")
+    if expect.status and side.status != expect.status:
+        problems.append(f"{regime}: expected status {expect.status}, got {side.status}")
     rules = {hit.id for hit in side.rules}
-    if lacking := [rule for rule in expect.rules if rule not in rules]:
-        problems.append(f"{regime} rules: expected {', '.join(lacking)}, got {_list(rules)}")
-    if present := [rule for rule in expect.not_rules if rule in rules]:
-        problems.append(f"{regime} rules: {', '.join(present)} must not be among {_list(rules)}")
+    duties = {name for duty in side.duties for name in (duty.id, duty.code)}
+    for what, wanted, got in (
+        ("rules", expect.rules, rules),
+        ("duties", expect.duties, duties),
+        ("needs", expect.needs, set(side.missing)),
+        ("could_be", expect.could_be, set(side.could_be)),
+    ):
+        if lacking := [name for name in wanted if name not in got]:
+            problems.append(f"{regime} {what}: expected {', '.join(lacking)}, got {_list(got)}")
+    for what, unwanted, got in (
+        ("rules", expect.not_rules, rules),
+        ("duties", expect.not_duties, duties),
+    ):
+        if present := [name for name in unwanted if name in got]:
+            problems.append(f"{regime} {what}: {', '.join(present)} must not be among {_list(got)}")
     return problems
 
 

@@ -130,6 +130,8 @@ class Side(msgspec.Struct, frozen=True):
     """What the default says, why there was nothing to decide by, which duty closed a route."""
     title: str = ""
     """Of the regime, in words."""
+    status: str = ""
+    """open, conditional, undecided, barred: of this side alone."""
 
 
 class RulebookRef(msgspec.Struct, frozen=True):

@@ -88,6 +88,7 @@ def _side(side: Side, library: Library) -> RenderableType:
     place = library.jurisdictions.name(side.jurisdiction)
     text.append(f"{ROLES[side.role]}, {place}", style="bold")
     text.append(f"  {title_of(side.outcome)}", style="bold")
+    text.append(f" · {side.status}", style=COLOURS[side.status])
     text.append(f"\n  {title} ({side.role})\n", style="dim")
     for hit in side.rules:
         text.append(f"  {hit.id}  ", style="cyan")

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fmt bench dev lock clean help
+.PHONY: run test check fmt pages bench dev lock clean help
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -25,6 +25,9 @@ check: dev  ## format, lint, types, import contracts, rulebooks, fast tests
 fmt: dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+pages: install  ## a page per rulebook and the table of coverage, docs/laws/books
+	$(BIN)/entrepot law pages docs/laws/books
 
 bench: dev  ## every benchmark beside its peers; writes docs/benchmarks.md
 	$(PYTHON) benchmarks/run.py

@@ -31,7 +31,7 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
-from entrepot.node.commands import lawask, lawcheck, lawdiff, lawrequest
+from entrepot.node.commands import lawask, lawcheck, lawdiff, lawpages, lawrequest
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -58,6 +58,7 @@ def command() -> None:
 command.add_command(lawask.command)
 command.add_command(lawcheck.command)
 command.add_command(lawdiff.command)
+command.add_command(lawpages.command)
 command.add_command(lawrequest.command)
 
 

@@ -22,6 +22,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Scalar
 from entrepot.law.outcomes import OUTCOME_RANK, OUTCOMES
 from entrepot.law.probes import Probe, at_thresholds, probes, relocated
+from entrepot.law.readers import Readers
 from entrepot.law.rulebook import SensitivityText
 from entrepot.law.vocabulary import spell
 
@@ -109,12 +110,13 @@ def judge_changes(
     for delta in found:
         by_place.setdefault(delta.jurisdiction, []).append(delta)
     names = after.library.jurisdictions
-    return [
-        JurisdictionChange(
-            place, names.name(place), *_Trial(before, after, place).run(own, flows_max)
-        )
-        for place, own in sorted(by_place.items())
-    ]
+    first = Readers(before.library)
+    readers = (first, first if after.library is before.library else Readers(after.library))
+    judged = []
+    for place, own in sorted(by_place.items()):
+        effect, changes = _Trial(before, after, place, readers).run(own, flows_max)
+        judged.append(JurisdictionChange(place, names.name(place), effect, changes))
+    return judged
 
 
 # -- one law, one probe --------------------------------------------------------------------------
@@ -152,8 +154,9 @@ class _Side:
 class _Law:
     """The law of one jurisdiction on one day, asked about many probes."""
 
-    def __init__(self, law: LawAt, jurisdiction: str) -> None:
+    def __init__(self, law: LawAt, jurisdiction: str, readers: Readers) -> None:
         self.law = law
+        self.readers = readers
         self.library = _narrowed(law.library, jurisdiction)
 
     def bound(self, probe: Probe) -> BoundLaw:
@@ -275,9 +278,12 @@ class _Compared:
 class _Trial:
     """All probes of one jurisdiction, asked under both laws."""
 
-    def __init__(self, before: LawAt, after: LawAt, jurisdiction: str) -> None:
+    def __init__(
+        self, before: LawAt, after: LawAt, jurisdiction: str, readers: tuple[Readers, Readers]
+    ) -> None:
         self.place = jurisdiction
-        self.old, self.new = _Law(before, jurisdiction), _Law(after, jurisdiction)
+        self.old = _Law(before, jurisdiction, readers[0])
+        self.new = _Law(after, jurisdiction, readers[1])
         self.entries: dict[int, list[tuple[str, Test]]] = {}
         self.bound_rules: list[BoundRule] = []
         """Kept alive, because `entries` knows them by identity."""
@@ -343,16 +349,16 @@ class _Trial:
         version = (delta.before, delta.after)[number]
         if version is None:
             return set()
-        library = (self.old, self.new)[number].library
+        readers = (self.old, self.new)[number].readers
         match delta.kind:
             case "rule" | "duty":
                 return {version.id}
             case "value":
-                return _reading(library, ir.ValueRef(version.id))
+                return readers.of("value", version.id)
             case "entry":
-                return _reading(library, ir.Listed(delta.group))
+                return readers.of("list", delta.group)
             case "member":
-                return _reading(library, delta.group)
+                return readers.of("group", delta.group)
             case _:
                 return set()
 
@@ -440,28 +446,6 @@ class _Trial:
             return False
         values = (self.old, self.new)[number].bound(item.probe).prepare(item.probe.values)
         return any(test(values) is True for test in tests)
-
-
-def _reading(library: Library, part: ir.ValueRef | ir.Listed | str) -> set[str]:
-    """Return the rules and duties whose conditions read a number, a list or a group."""
-    content = library.content
-
-    def reads(node: ir.Node | ir.Value) -> bool:
-        for here in ir.walk(node):
-            if here == part:
-                return True
-            if isinstance(here, ir.In | ir.Has) and part in here.groups:
-                return True
-            if isinstance(here, ir.Listed) and here.id in content.lists:
-                if any(reads(entry.condition) for entry in content.lists[here.id].entries):
-                    return True
-        return False
-
-    found = {name for name, rule in content.rules.items() if reads(rule.condition)}
-    duties = {
-        duty.id: duty for rule in content.rules.values() for duty in rule.duties
-    } | content.duties
-    return found | {name for name, duty in duties.items() if reads(duty.when) or reads(duty.done)}
 
 
 def _duty_effect(touched: list[_Compared], delta: Delta) -> Effect:

@@ -84,7 +84,7 @@ def test_china_allows_after_approval_and_until_then_an_order_is_a_conflict(
 ) -> None:
     asked = weigh(world, "CN", "US", {**ordinary, **ORDER})
     assert (asked.outcome, stances(asked)["cn-transfer"]) == ("CONFLICT", "allows if")
-    assert "only once its conditions are met" in asked.says
+    assert "only once conditions are met" in asked.says
     nobody_orders = weigh(world, "CN", "US", {**ordinary, "us.sca.provider": False})
     assert (nobody_orders.outcome, nobody_orders.status) == ("AUTHORITY_APPROVAL", "conditional")
     approved = weigh(world, "CN", "US", {**ordinary, **ORDER, "cn.authority.approved": True})
@@ -244,3 +244,42 @@ def test_the_page_names_marked_rules_as_they_are_marked(world: Library) -> None:
     assert len(rows) >= 20
     for name, mark in rows:
         assert world.content.rules[name].text.block.demand == mark, name
+
+
+@pytest.mark.parametrize(
+    ("holder", "day", "facts", "rules"),
+    [
+        ("AE-DIFC", DAY, {}, ["DIFC-28"]),
+        ("CH", DAY, {"request.treaty": False, "request.approved": False}, ["CH-271"]),
+        (
+            "CA-QC",
+            DAY,
+            {
+                "request.treaty": False,
+                "request.approved": False,
+                "qc.business_document": True,
+            },
+            ["CA-REQUEST", "QC-D-12"],
+        ),
+        (
+            "DE",
+            date(2027, 4, 1),
+            {"data.personal": False, "eu.ehds.actor": "data_user"},
+            ["EU-EHDS-89"],
+        ),
+        ("BR", DAY, {"request.treaty": False}, ["BR-REQUEST"]),
+    ],
+)
+def test_every_blocking_law_stands_against_an_american_order(
+    world: Library,
+    ordinary: dict[str, object],
+    holder: str,
+    day: date,
+    facts: dict[str, object],
+    rules: list[str],
+) -> None:
+    answer = weigh(world, holder, "US", {**ordinary, **ORDER, **facts}, day=day)
+    assert answer.outcome == "CONFLICT"
+    forbidding = [hit.id for law in answer.laws if law.stance == "forbids" for hit in law.rules]
+    assert set(rules) <= set(forbidding)
+    assert all(name in answer.says for name in rules)

@@ -246,25 +246,25 @@ def _outcome(
     orders = [law for law in laws if law.stance == "orders"]
     forbids = [law for law in laws if law.stance == "forbids"]
     others = [law for law in laws if law.stance not in ("orders", "may order")]
-    shut = _named(forbids)
+    shut = _says(forbids, "forbid")
     if forbids and orders:
-        return "CONFLICT", f"{_named(orders)} orders what {shut} forbids. A person must decide."
+        return "CONFLICT", f"{_says(orders, 'order')} what {shut}. A person must decide."
     if forbids and bound is False and not any(law.stance == "may order" for law in laws):
-        return "PROHIBITED", f"{shut} forbids the answer, and no law is known to order it."
+        return "PROHIBITED", f"{shut} the answer, and no law is known to order it."
     if forbids:
         how = "binds" if bound is True else "may bind"
         return (
             "CONFLICT",
-            f"{shut} forbids the answer, and the demand {how} by the law of "
+            f"{shut} the answer, and the demand {how} by the law of "
             f"{name(demand.authority)}. A person must decide.",
         )
     waits = [law for law in others if _waits(law)]
     if waits and (orders or bound is True):
-        now = _named(orders) if orders else f"The law of {name(demand.authority)}"
+        now = f"The law of {name(demand.authority)} orders"
         return (
             "CONFLICT",
-            f"{now} orders now what {_named(waits)} allows only once its conditions are met. "
-            "Until then a person must decide.",
+            f"{_says(orders, 'order') if orders else now} now what {_says(waits, 'allow')} only "
+            "once conditions are met. Until then a person must decide.",
         )
     outcome = strictest(law.outcome for law in others)
     match _worst(others):
@@ -287,14 +287,15 @@ def _waits(law: LawOnDemand) -> bool:
     return own or not law.conditions
 
 
-def _named(laws: list[LawOnDemand]) -> str:
-    rules = [
+def _says(laws: list[LawOnDemand], verb: str) -> str:
+    """Name the rules that say so with their articles, or else the laws, and what they do."""
+    named = [
         f"{hit.id} ({hit.citation.article})"
         for law in laws
         for hit in law.rules
         if hit.demand or law.stance == "forbids"
-    ]
-    return ", ".join(rules) or ", ".join(law.title for law in laws)
+    ] or [law.title for law in laws]
+    return f"{' and '.join(named)} {verb}{'s' if len(named) == 1 else ''}"
 
 
 def _worst(laws: list[LawOnDemand]) -> Stance:

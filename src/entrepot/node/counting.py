@@ -74,16 +74,14 @@ def filled(
     Persons who are in the table too are not counted as earlier ones; where a way sends fewer of
     them, everybody sent before counts as another (`Shipment.earlier`).
     """
-    asked = [c for c in COUNTERS if c.origin == goods.flow.origin and _is_open(goods, c)]
-    asked = [c for c in asked if parties is not None or not c.per_recipient]
-    if not asked:
-        return Filled(goods)
+    known = [c for c in COUNTERS if c.origin == goods.flow.origin]
     notes: list[str] = []
     linked = None
-    if parties is not None and any(c.per_recipient for c in asked):
+    if parties is not None and any(c.per_recipient for c in known):
         found = books.view.linked(parties)
         linked = found.hashes
         notes += [near_note(parties.recipient, name) for name in found.near]
+    asked = [c for c in known if _is_open(goods, c) and not (c.per_recipient and linked is None)]
     earlier = {c.prior: books.view.counted(c, books.today, linked) for c in asked}
     present = _present(goods, books, [c for c in asked if earlier[c.prior]], batches, register)
     declared, instead = dict(goods.declared), dict(goods.earlier)

@@ -163,7 +163,11 @@ def test_the_node_knows_what_it_cleared_itself(table: Path, tmp_path: Path) -> N
     granted(second)  # the same 999 persons may be among the 99,000: no contradiction
     # Each selection draws by a fresh key, so other persons of the table left the second time.
     sent = [
-        set(pl.read_csv(tmp_path / out / "data" / "customers.csv")["customer_id"])
+        set(
+            pl.read_csv(tmp_path / out / "data" / "customers.csv", infer_schema=False)[
+                "customer_id"
+            ]
+        )
         for out in ("one", "two")
     ]
     distinct = len(sent[0] | sent[1])

@@ -14,8 +14,13 @@ import polars as pl
 import pytest
 from counter_killer import STEPS
 
+from entrepot.kernel.acts import ActId
 from entrepot.kernel.audit import audit
+from entrepot.kernel.decisions import Effect, Outcome
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
+from entrepot.kernel.institution import Record
+from entrepot.kernel.keys import Kid
+from entrepot.kernel.store import Store
 from entrepot.law.counters import Bounds, bounds
 from entrepot.law.sketches import exact
 from entrepot.port.clear.certificate import Counts
@@ -26,7 +31,7 @@ from entrepot.port.clear.declared import Declared, read_declared
 from entrepot.port.clear.institution import port_institution
 from entrepot.port.clear.pieces import PieceFolder
 from entrepot.port.clear.record import Parties
-from entrepot.port.clear.state import SOURCES
+from entrepot.port.clear.state import SOURCES, TABLES, apply
 from entrepot.port.clear.views import CounterBooks, Shipped
 from entrepot.port.generate import CustomerTable
 from entrepot.port.plan.planner import as_is_way
@@ -383,6 +388,42 @@ def test_kill_9_loses_nobody_and_counts_nobody_twice(people: pl.DataFrame, tmp_p
 def _logged_tables(home: Path) -> set[str]:
     with stage.node_at(home) as node, node.store.reading() as read:
         return {row.source for row in read.execute(SOURCES.select())}
+
+
+def test_clearances_of_an_older_log_count_by_their_numbers(tmp_path: Path) -> None:
+    """Effects written before there were pieces hold a number per fact and nothing else."""
+    values: dict[str, object] = {
+        "recipient": "0" * 64,
+        "from": "CN",
+        "to": "DE",
+        "on": "2026-11-01",
+        "until": "2027-11-01",
+        "certificate": bytes(32),
+        "source": "1" * 64,
+        "counts": {"cn.shipment.persons": 250},
+    }
+    store = Store.scratch()
+    store.create_tables(TABLES)
+    effect = Effect("shipment-cleared", values)
+    act, issuer = ActId(bytes(16)), Kid(bytes(32))
+    record = Record(1, "clear-shipment", act, issuer, stage.NOON, Outcome.GRANTED, (effect,))
+    with store.writing() as write:
+        apply(write, record)
+    with store.reading() as read:
+        books = CounterBooks(read, PieceFolder(tmp_path))
+        pieces = books.pieces(COUNTER["cn.year.persons"], stage.TODAY)
+        assert bounds(pieces) == Bounds(250, 250, False)
+    store.close()
+
+
+def test_near_names_are_said(americans: pl.DataFrame, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (table,) = slices(americans, tmp_path, (0, 50))
+    sold(table, home, "Beispiel GmbH", 0, stage.TODAY)
+    with stage.node_at(home) as node, node.store.reading() as read:
+        books = CounterBooks(read, PieceFolder(home))
+        assert books.linked(Parties("x", "Beispeil AG", "y")).near == ("Beispiel GmbH",)
+        assert books.linked(Parties("x", "Beispiel GmbH", "y")).near == ()
 
 
 def test_what_is_declared_is_read_strictly(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ lower bound of what may be declared with a shipment, and fill no fact.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,13 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     elsewhere: dict[str, int] = {}
     groups: list[list[str]] = []
     distinct: list[list[str]] = []
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is declared; "" where nothing is."""
+        if self == Declared():
+            return ""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
     def covers(self, start: date) -> bool:
         """Say whether the counters are declared to hold everything since `start`."""

@@ -63,11 +63,14 @@ def facts(
     )
     known = CounterBooks(read, folder, declared).before(shipped)
     counts = {name: [found.least, found.most] for name, found in known.items()}
+    said = "" if declared is None else declared.digest
     hashes = library.hashes()
     law = sorted(hashes[name] for name in body.law if name in hashes)
     recorded = law_on_record(read)
     on_record = {name: recorded.get(name, b"").hex() for name in body.law}
-    return Facts({"known_counts": counts, "law_on_record": on_record}, tuple(law))
+    return Facts(
+        {"known_counts": counts, "counters_declared": said, "law_on_record": on_record}, tuple(law)
+    )
 
 
 def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:
@@ -368,6 +371,8 @@ def unexplained(against: Mapping[str, str], factset: FactSet, day: date) -> list
 def _strange_pieces(body: Certificate, counts: Counts, day: date) -> list[Reason]:
     """Return a reason for every piece of a counter that this shipment has no part in."""
     numbers = {**counts.counted, **counts.exempt}
+    # Midnight of New Year may lie between the writing of the pieces and the decision.
+    days = (day, day - timedelta(days=DAYS_APART_MAX))
     return [
         Reason(
             Code.OUTCOME_DIFFERS,
@@ -375,7 +380,8 @@ def _strange_pieces(body: Certificate, counts: Counts, day: date) -> list[Reason
             f"The certificate has a piece of {piece.fact} for {piece.year}, which is not counted.",
         )
         for piece in body.pieces
-        if not numbers.get(piece.fact) or piece.year not in key_years(piece.fact, day)
+        if not numbers.get(piece.fact)
+        or not any(piece.year in key_years(piece.fact, one) for one in days)
     ]
 
 

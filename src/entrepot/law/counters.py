@@ -108,8 +108,11 @@ def bounds(pieces: Sequence[Piece]) -> Bounds:
 def _tokens(pieces: Sequence[Piece]) -> Bounds:
     """Return the bounds of pieces of one key, all with tokens."""
     everybody = _union(pieces)
+    namespaces = {piece.namespace for piece in pieces}
+    if len(namespaces) == 1 and all(piece.cap is None for piece in pieces):
+        return Bounds(everybody.least, everybody.most, everybody.is_exact)
     least = 0
-    for namespace in {piece.namespace for piece in pieces}:
+    for namespace in namespaces:
         named = [p for p in pieces if p.namespace == namespace and p.cap is None]
         least = max(least, _union(named).least)
     most = everybody.most

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from counter_killer import STEPS
 
-from entrepot.kernel.acts import ActId
+from entrepot.kernel.acts import ActId, verify_act
 from entrepot.kernel.audit import audit
 from entrepot.kernel.decisions import Effect, Outcome
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
@@ -151,6 +151,11 @@ def test_customer_numbers_join_tables_only_under_a_named_register(
         cleared(part(people, tmp_path / f"b{register}.csv", 200, 700, *columns), home,
                 prior=500, register=register)  # fmt: skip
         assert counted(home).most == expected
+        with stage.node_at(home) as node:
+            act = verify_act(node.act_at(node.log.size - 1), node.party.public)
+        assert act.body.get("register", "") == register, "who lowers a count signs for it"
+    with pytest.raises(InvalidInput, match="one line"):
+        send(tmp_path / "a.csv", tmp_path / "home-", register="crm\x1b[2J")
 
 
 def test_a_count_below_the_counters_needs_somebody_who_answers(

@@ -53,7 +53,18 @@ def shape(body: Mapping[object, object]) -> Certificate:
     return read
 
 
+def check_register(name: str) -> None:
+    """Check the name of a register: one line of visible characters. Raises `InvalidInput`."""
+    if len(name) > TEXT_MAX or any(unicodedata.category(c) in _UNSEEN for c in name):
+        raise InvalidInput(
+            "the name of a register is one line of visible characters",
+            value=name,
+            remedy="use at most 2,000 characters, none of them control or invisible ones",
+        )
+
+
 def _check_pieces(read: Certificate) -> None:
+    check_register(read.register)
     for name, count in read.exempt.items():
         if count < 0:
             raise InvalidInput("a count of persons is negative", value=name)

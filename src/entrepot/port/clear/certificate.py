@@ -153,6 +153,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Counting fact → persons of this shipment where an exemption takes it out of the count."""
     pieces: list[SignedPiece] = []
     """What the exporter's node keeps to count persons once over several shipments."""
+    register: str = ""
+    """Whose numbers tell the table's persons apart, as declared; one number is one person."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -161,6 +163,7 @@ class Counts(msgspec.Struct, frozen=True):
     counted: dict[str, int] = {}
     exempt: dict[str, int] = {}
     pieces: list[SignedPiece] = []
+    register: str = ""
 
 
 def certificate(
@@ -213,6 +216,7 @@ def certificate(
         counts=counts.counted,
         exempt=counts.exempt,
         pieces=counts.pieces,
+        register=counts.register,
     )
 
 

@@ -26,7 +26,7 @@ from entrepot.kernel.home import Node, system_clock
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment
 from entrepot.port.change.updates import record_law
-from entrepot.port.clear.acts import check_parties
+from entrepot.port.clear.acts import check_parties, check_register
 from entrepot.port.clear.certificate import (
     KIND,
     Counts,
@@ -124,6 +124,7 @@ def clear(
             "the target of a clearance exists", value=order.out, remedy="name a new folder"
         )
     check_parties(order.parties)
+    check_register(order.register)
     record_law(node, order.goods.library, clock=clock)
     return _Clearing(order, node, clock, on_step or (lambda _name: None)).run()
 
@@ -274,7 +275,9 @@ class _Clearing:
     def signed(
         self, record: ClearanceRecord, listed: list[DataFile], pieces: list[SignedPiece]
     ) -> bytes:
-        counts = Counts(self.counts.counted, self.counts.exempt, pieces)
+        counts = Counts(
+            self.counts.counted, self.counts.exempt, pieces, self.order.register if pieces else ""
+        )
         body = as_body(certificate(record, listed, signed_facts(self.mapping), counts))
         return sign_act(self.node.party, KIND, body, issued_at=self.now, act_id=self.act_id)
 

@@ -199,11 +199,17 @@ UNREACHABLE: dict[str, tuple[str, str]] = {
         ),
         "contradicts itself",
     ),
+    "an older version that was never ended, beside its stricter successor": (
+        HEAD
+        + rule("R-1").replace("PROHIBITED", "NOTIFY").replace("when:", f"{MARK}when:")
+        + rule("R-2"),
+        "whenever it applies, R-2 decides, stricter or of an earlier class",
+    ),
     "a rule behind one that always applies": (
         HEAD
         + rule("R-1", when="true")
         + rule("R-2", klass="zone").replace("when:", f"{MARK}when:"),
-        "whenever it applies, R-1 of an earlier class decides",
+        "whenever it applies, R-1 decides, stricter or of an earlier class",
     ),
 }
 

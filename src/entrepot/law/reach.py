@@ -1,9 +1,9 @@
-"""Rules that no facts can reach: the condition contradicts itself, or earlier rules always decide.
+"""Rules that no facts can reach: the condition contradicts itself, or other rules always decide.
 
-A rule decides only when it is true and no rule of an earlier class in its role is (docs/laws/
-rulebooks.md, "Classes"). For every stretch of days without change of law a bounded search looks
-for facts that bring it there; what it cannot settle counts as reachable, so there is no false
-alarm. Not part of loading: `entrepot law check` runs it.
+A rule decides only when it is true and neither a rule of an earlier class in its role is, nor a
+stricter one of its own class (docs/laws/rulebooks.md, "Classes"). For every stretch of days
+without change of law a bounded search looks for facts that bring it there; what it cannot settle
+counts as reachable, so there is no false alarm. Not part of loading: `entrepot law check` runs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from entrepot.law import ir
 from entrepot.law.compiled import Regime, Rule
 from entrepot.law.kleene import Test, compile_test
 from entrepot.law.library import Library
-from entrepot.law.outcomes import CLASS_RANK
+from entrepot.law.outcomes import CLASS_RANK, OUTCOME_RANK
 from entrepot.law.satisfy import Stretch, Truths
 from entrepot.law.vocabulary import LAST_DAY
 
@@ -131,8 +131,8 @@ class _Checker:
             return f"no flow that engages {self.regime.id} meets its condition"
         for name, formula in earlier.items():
             if not truths.can_hold(condition, [formula]):
-                return f"whenever it applies, {name} of an earlier class decides"
-        return "whenever it applies, rules of earlier classes decide"
+                return f"whenever it applies, {name} decides, stricter or of an earlier class"
+        return "whenever it applies, rules that are stricter or of earlier classes decide"
 
     def faults(self) -> list[InvalidLaw]:
         """Return one fault for every rule that was reached in none of its roles."""
@@ -161,11 +161,21 @@ def _may_hold(rule: Rule, day: date) -> bool:
 
 
 def _comes_before(other: Rule, rule: Rule, role: str, day: date) -> bool:
-    """Say whether `other` stands before `rule` on `day` for everybody who knows of `rule`."""
+    """Say whether `other`, when true, keeps `rule` from deciding on `day` for all who know of it.
+
+    It stands in an earlier class, or in the same with a stricter outcome, and `rule` is no
+    exception to anything: an exception has its effect without deciding.
+    """
     interval = other.text.interval
+    block, mine = other.text.block, rule.text.block
+    stricter = OUTCOME_RANK[block.outcome] > OUTCOME_RANK[mine.outcome]
     return (
         role in other.roles
-        and CLASS_RANK[other.text.block.klass] < CLASS_RANK[rule.text.block.klass]
+        and not mine.defeats
+        and (
+            CLASS_RANK[block.klass] < CLASS_RANK[mine.klass]
+            or (block.klass == mine.klass and stricter)
+        )
         and interval.holds(day, date.max)
         and interval.known_from <= rule.text.interval.known_from
     )

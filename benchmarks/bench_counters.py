@@ -24,6 +24,7 @@ from entrepot.law.sketches import (
     RELATIVE_ERROR,
     Dense,
     Exact,
+    Tokens,
     as_dense,
     compact,
     count,
@@ -61,9 +62,9 @@ def identifiers(first: int, last: int) -> pl.Series:
     return numbers.cast(pl.String).str.zfill(18)
 
 
-def tokens(mac: ColumnMac, ranges: Ranges) -> list[Exact]:
-    """Return the pieces of a window."""
-    return [exact(mac.tokens(identifiers(*one))) for one in ranges]
+def pieces_of(tokens: Tokens, ranges: Ranges) -> list[Exact]:
+    """Return the pieces of a window, out of the tokens of all numbered persons."""
+    return [exact(tokens[first:last]) for first, last in ranges]
 
 
 def hashing(mac: ColumnMac) -> list[Figure]:
@@ -96,14 +97,16 @@ def hashing(mac: ColumnMac) -> list[Figure]:
     ]
 
 
-def windows(mac: ColumnMac, kept: int) -> tuple[list[Figure], Dense]:
+def windows(tokens: Tokens, kept: int) -> tuple[list[Figure], Dense]:
     """Count ten windows exactly and as sketches; return the figures and the largest sketch."""
     wrong, spent, persons, errors, missed = 0, 0.0, 0, [], 0
     largest = Dense(np.zeros(0, np.uint8), 0)
     stored = 0
     for number in range(1, WINDOWS + 1):
         truth = number * MILLION
-        pieces = [decode(encode(compact(piece, kept))) for piece in tokens(mac, shipments(truth))]
+        pieces = [
+            decode(encode(compact(piece, kept))) for piece in pieces_of(tokens, shipments(truth))
+        ]
         started = time.perf_counter()
         whole = union(pieces)
         found = count(whole)
@@ -139,12 +142,12 @@ def windows(mac: ColumnMac, kept: int) -> tuple[list[Figure], Dense]:
     return figures, largest
 
 
-def crossings(mac: ColumnMac, kept: int) -> Figure:
+def crossings(tokens: Tokens, kept: int) -> Figure:
     """Try every threshold one below, at and above it, exactly and with a sketch in between."""
     wrong = tried = 0
     for threshold in CROSSED:
         for truth in (threshold - 1, threshold, threshold + 1):
-            parts = tokens(mac, shipments(truth))
+            parts = pieces_of(tokens, shipments(truth))
             for pieces in (parts, [compact(part, kept) for part in parts]):
                 counted = [
                     Piece(0, f"table {number}", sketch, "key", "ids")
@@ -210,9 +213,10 @@ def main() -> None:
     mac = ColumnMac(KEY)
     kept = limit(Library.load(), ["cn.year.persons"])
     figures = hashing(mac)
-    counted, largest = windows(mac, kept)
+    tokens = mac.tokens(identifiers(0, WINDOWS * MILLION))
+    counted, largest = windows(tokens, kept)
     figures += counted
-    figures.append(crossings(mac, kept))
+    figures.append(crossings(tokens, kept))
     figures += peers(largest)
     print(as_json(figures))
 

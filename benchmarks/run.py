@@ -379,7 +379,7 @@ def keep_large(results: list[dict[str, Any]], gb: float) -> None:
 def main() -> int:
     """Run what was asked for; see the top of the file."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    reader.add_argument("--only", nargs="+", choices=["inspect", "law", "log"])
+    reader.add_argument("--only", nargs="+", choices=["inspect", "law", "counters", "log"])
     reader.add_argument("--large", type=float, default=1.0, metavar="GB")
     asked = reader.parse_args()
     every = benches(asked.large)

@@ -130,7 +130,7 @@ ATLAS = {
     "atlas-cell": ("from=KR&to=FR", "#pair"),
     "atlas-2015": ("day=2015-01-01", ""),
 }
-"""Name of a picture of the atlas → the view in its address, and the part of the page, if not all."""
+"""Name of a picture of the atlas → the view in its address; a part of the page, or all."""
 
 if __name__ == "__main__":
     main(sys.argv[1:])

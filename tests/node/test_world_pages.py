@@ -77,6 +77,15 @@ def test_the_readme_counts_what_is_loaded(library: Library) -> None:
     assert f"{books} rulebooks with {rules} rules of {places} jurisdictions" in text
 
 
+def test_the_architecture_names_every_part_of_the_engine() -> None:
+    text = (CHECKOUT / "ARCHITECTURE.md").read_text().partition("## The parts of `law/`")[2]
+    named = set(re.findall(r"`(\w+)/?`", text.partition("\n## ")[0]))
+    folder = CHECKOUT / "src/entrepot/law"
+    parts = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    parts |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert named - {"law"} == parts
+
+
 def commands(name: str) -> dict[str, click.Command]:
     group = cli
     assert isinstance(group, LazyGroup)

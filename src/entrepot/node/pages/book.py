@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from entrepot.law.blocks import DutyBlock, RuleDutyBlock, ValuesBlock
+from entrepot.law.compiler import NO_REGIME
 from entrepot.law.jurisdictions import Jurisdictions
 from entrepot.law.markdown import take_apart
 from entrepot.law.rulebook import (
@@ -49,8 +50,12 @@ def book_page(book: Rulebook, jurisdictions: Jurisdictions, *, cases: int) -> st
 def _head(book: Rulebook, jurisdictions: Jurisdictions, cases: int) -> list[str]:
     front = book.front
     known = front.known_from or front.start or front.verified_on
+    regime = "" if front.regime == NO_REGIME else f" in regime {code(front.regime)}"
+    place = f"{plain(jurisdictions.name(front.jurisdiction))} ({front.jurisdiction})"
+    if front.regime == NO_REGIME:
+        place = "between states; binds them, decides nothing"
     rows = [
-        ("jurisdiction", f"{plain(jurisdictions.name(front.jurisdiction))} ({front.jurisdiction})"),
+        ("jurisdiction", place),
         ("issuer", plain(front.issuer)),
         ("authority", front.authority),
         ("source", plain(front.source)),
@@ -58,7 +63,7 @@ def _head(book: Rulebook, jurisdictions: Jurisdictions, cases: int) -> list[str]
         ("known from", str(known)),
         ("verified on", str(front.verified_on)),
         ("evidence", f"{front.evidence}, {MARKS[front.evidence]}"),
-        ("rulebook", f"{code(front.id)} in regime {code(front.regime)}, {cases} cases beside it"),
+        ("rulebook", f"{code(front.id)}{regime}, {cases} cases beside it"),
     ]
     if front.notes:
         rows.append(("notes", plain(front.notes)))

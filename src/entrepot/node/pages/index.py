@@ -70,7 +70,8 @@ def index_page(library: Library) -> str:
 def _entry(book: Rulebook) -> str:
     front = book.front
     days = Interval(front.start, front.until, front.start or front.verified_on)
-    size = f"{len(book.rules)} rules" if book.rules else f"{len(book.commitments)} commitments"
+    count, what = (len(book.rules), "rule") if book.rules else (len(book.commitments), "commitment")
+    size = f"{count} {what}" + ("" if count == 1 else "s")
     words = [front.authority, interval(days), size, f"evidence {front.evidence}"]
     return f"- [{plain(front.title)}]({book.file}): {', '.join(words)}"
 

@@ -70,10 +70,23 @@ def index_page(library: Library) -> str:
 def _entry(book: Rulebook) -> str:
     front = book.front
     days = Interval(front.start, front.until, front.start or front.verified_on)
-    count, what = (len(book.rules), "rule") if book.rules else (len(book.commitments), "commitment")
-    size = f"{count} {what}" + ("" if count == 1 else "s")
-    words = [front.authority, interval(days), size, f"evidence {front.evidence}"]
+    words = [front.authority, interval(days), *_sizes(book), f"evidence {front.evidence}"]
     return f"- [{plain(front.title)}]({book.file}): {', '.join(words)}"
+
+
+def _sizes(book: Rulebook) -> list[str]:
+    """Return how many blocks of each kind a rulebook has: rules alone, or what it has instead."""
+    entries = sum(len(row.entries) + len(row.sensitivity) for row in book.lists)
+    kinds = [
+        (len(book.rules), "rule", "rules"),
+        (len(book.duties), "duty", "duties"),
+        (entries, "list entry", "list entries"),
+        (len(book.values), "number", "numbers"),
+        (len(book.interpretations), "reading", "readings"),
+        (len(book.commitments), "commitment", "commitments"),
+    ]
+    shown = kinds[:1] if book.rules else kinds
+    return [f"{count} {one if count == 1 else many}" for count, one, many in shown if count]
 
 
 # -- coverage --------------------------------------------------------------------------------------

@@ -30,13 +30,24 @@ class RecordedHashes(msgspec.Struct, frozen=True):
     ids: dict[str, str] = {}
 
 
+def law_files(root: Path) -> dict[str, bytes]:
+    """Return path under `root` → content of every file that law rests on, in order of path.
+
+    Of a file larger than any law may be only the beginning. Raises `OSError` for one that cannot be
+    read.
+    """
+    paths = {path for pattern in _PATTERNS for path in root.glob(pattern) if path.is_file()}
+    return {path.relative_to(root).as_posix(): _content(path) for path in sorted(paths)}
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(SOURCE_BYTES_MAX + 1)
+
+
 def file_hashes(root: Path) -> dict[str, str]:
     """Return path under `root` → SHA-256 in hexadecimal of every file that law rests on."""
-    paths = {path for pattern in _PATTERNS for path in root.glob(pattern) if path.is_file()}
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(paths)
-    }
+    return {name: hashlib.sha256(content).hexdigest() for name, content in law_files(root).items()}
 
 
 def read_hashes(path: Path) -> RecordedHashes:

@@ -46,7 +46,9 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset(self.members) | {member.code for member in self.dated if member.holds(day)}
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JurisdictionTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What laws/jurisdictions.yaml holds."""
+
     aliases: dict[str, str]
     groups: dict[str, Group]
     codes: dict[str, tuple[str, str]]
@@ -55,7 +57,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Jurisdictions:
     """All known codes with English and Chinese names, aliases and groups."""
 
-    def __init__(self, table: _Table) -> None:
+    def __init__(self, table: JurisdictionTable) -> None:
         """Index `table`; read one with `Jurisdictions.read`."""
         self.aliases = table.aliases
         self.groups = table.groups
@@ -68,7 +70,7 @@ class Jurisdictions:
         name = file or path.name
         text, _ = read_text(path, file=name)
         source = read_yaml(text, file=name)
-        table = shape(source, _Table)
+        table = shape(source, JurisdictionTable)
         for group, entry in table.groups.items():
             for code in [*entry.members, *(member.code for member in entry.dated)]:
                 if code not in table.codes:

@@ -285,13 +285,18 @@ def _no(what: str, name: str, known: object) -> NoReturn:
     )
 
 
+def laws_folder(root: Path | str | None = None) -> Path:
+    """Return the folder of laws asked for: `root`, or that of the package."""
+    return Path(str(files("entrepot") / "laws")) if root is None else Path(root)
+
+
 def read_library(root: Path | str | None = None) -> tuple[Library, dict[str, InvalidLaw]]:
     """Load what can be loaded; return it and, by file, the fault of every rulebook left out.
 
     Raises `InvalidLaw` when the jurisdictions themselves are malformed, and
     `NotFound` when `root` is not a folder of laws.
     """
-    folder = Path(str(files("entrepot") / "laws")) if root is None else Path(root)
+    folder = laws_folder(root)
     if not (folder / "jurisdictions.yaml").is_file():
         raise NotFound(
             "not a folder of laws",

@@ -64,12 +64,15 @@ class Dated:
     citation: Citation
     where: str
     heading: str
-    lines: dict[str, str]
-    """Key of the block, or dotted path into it (`duties.0.when`), → `file:line` of its value."""
+    lines: dict[str, int]
+    """Key of the block, or dotted path into it (`duties.0.when`), → line of its value."""
 
     def at(self, *keys: str) -> str:
         """Return `file:line` of the first of `keys` that the block has, else of the block."""
-        return next((self.lines[key] for key in keys if key in self.lines), self.where)
+        for key in keys:
+            if key in self.lines:
+                return f"{self.where.rpartition(':')[0]}:{self.lines[key]}"
+        return self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,8 +355,8 @@ class _Reader:
         )
         depth = len(path)
         lines = {
-            ".".join(map(str, here[depth:])): source.where(here)
-            for here in source.lines
+            ".".join(map(str, here[depth:])): line
+            for here, line in source.lines.items()
             if len(here) > depth and here[:depth] == path
         }
         return name, interval, citation, source.where(path), block.heading, lines
@@ -367,7 +370,7 @@ class _Reader:
             )
 
 
-_Row: TypeAlias = tuple[str, Interval, Citation, str, str, dict[str, str]]
+_Row: TypeAlias = tuple[str, Interval, Citation, str, str, dict[str, int]]
 
 
 def _or(given: T | UnsetType, otherwise: T) -> T:

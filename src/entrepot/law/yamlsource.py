@@ -206,4 +206,13 @@ def read_text(path: Path, *, file: str = "") -> tuple[str, bytes]:
         raise InvalidLaw(
             "not UTF-8", where=f"{name}:{line}", remedy="save the file as UTF-8"
         ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n"), content
+    return _unix(text), content
+
+
+def plain_text(content: bytes) -> str:
+    """Return the text of a file that `read_text` read before, from its exact bytes."""
+    return _unix(content.decode("utf-8-sig"))
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

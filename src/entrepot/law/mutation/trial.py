@@ -16,7 +16,7 @@ from datetime import date
 from entrepot.law.bind import RegimeOfDay
 from entrepot.law.cases import CaseResult
 from entrepot.law.compiled import Regime
-from entrepot.law.expectations import Expectation
+from entrepot.law.expectations import Expectation, RegimeExpectation
 from entrepot.law.explain import domain
 from entrepot.law.judge import Verdict
 from entrepot.law.kleene import Facts, unknown_facts
@@ -104,14 +104,14 @@ def score_regimes(
 
 def score_regime(library: Library, regime: Regime, trials: Sequence[Trial]) -> Score:
     """Try every mutant of a regime."""
-    own = [trial for trial in trials if regime.id in trial.views]
+    own = [trial for trial in trials if _hears(trial, regime.id)]
     score = Score(regime.id)
     reads = what_rules_read(library, regime.rules)
     chance = random.Random(regime.id)  # noqa: S311 - which facts to try, always the same ones
     for mutant in mutants_of(library, regime):
         changed = Changed(library, mutant, reads)
         live = [trial for trial in own if _in_window(mutant, trial.flow.as_of)]
-        live.sort(key=lambda trial: mutant.of not in trial.views[regime.id].rules)
+        live.sort(key=lambda trial: mutant.of not in _rules(trial, regime.id))
         if any(_noticed(trial, regime.id, changed) for trial in live):
             score.killed += 1
             continue
@@ -121,6 +121,16 @@ def score_regime(library: Library, regime: Regime, trials: Sequence[Trial]) -> S
         else:
             score.gaps.append(gap)
     return score
+
+
+def _hears(trial: Trial, regime: str) -> bool:
+    """Say whether a case speaks of a regime: it is engaged, or expected not to be."""
+    return regime in trial.views or regime in trial.expect.not_engaged
+
+
+def _rules(trial: Trial, regime: str) -> frozenset[str]:
+    view = trial.views.get(regime)
+    return frozenset() if view is None else view.rules
 
 
 def _in_window(mutant: Mutant, day: date) -> bool:
@@ -213,15 +223,25 @@ def _holds(expect: Expectation, views: Mapping[str, View]) -> bool:
         and could_be.issuperset(expect.could_be)
         and needs.issuperset(expect.needs)
         and all(name in views for name in expect.regimes)
-        and all(
-            side.outcome in ("", OUTCOMES[views[name].rank])
-            and (not side.one_of or OUTCOMES[views[name].rank] in side.one_of)
-            and side.role in ("", views[name].role)
-            and views[name].rules.issuperset(side.rules)
-            and views[name].rules.isdisjoint(side.not_rules)
-            for name, side in expect.regimes.items()
-        )
+        and all(_holds_on(side, views[name]) for name, side in expect.regimes.items())
         and views.keys().isdisjoint(expect.not_engaged)
+    )
+
+
+def _holds_on(expect: RegimeExpectation, view: View) -> bool:
+    """Say whether one side shows what a case expects of it alone."""
+    outcome = OUTCOMES[view.rank]
+    return (
+        expect.outcome in ("", outcome)
+        and (not expect.one_of or outcome in expect.one_of)
+        and expect.role in ("", view.role)
+        and expect.status in ("", _status(outcome, {"": view}))
+        and view.rules.issuperset(expect.rules)
+        and view.rules.isdisjoint(expect.not_rules)
+        and view.duties.issuperset(expect.duties)
+        and view.duties.isdisjoint(expect.not_duties)
+        and view.needs.issuperset(expect.needs)
+        and view.could_be.issuperset(expect.could_be)
     )
 
 
@@ -252,7 +272,8 @@ def _difference(
 ) -> Gap | None:
     """Return facts of which a survivor says something else than the law, if some are found."""
     name = mutant.regime.id
-    near = [trial for trial in trials if mutant.of in trial.views[name].rules] or list(trials)
+    near = [trial for trial in trials if mutant.of in _rules(trial, name)]
+    near = near or [trial for trial in trials if name in trial.views]
     for trial in (chance.choice(near) for _ in range(NEIGHBOURS if near else 0)):
         flow = _flow_near(library, trial.flow, mutant, chance)
         facts = _neighbour(library, trial, flow, chance)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import holidays
+if TYPE_CHECKING:
+    import holidays
 
 YEARS_MAX = 60
 _SATURDAY = 5
@@ -19,6 +21,9 @@ _SATURDAY = 5
 
 @lru_cache(maxsize=64)
 def _calendar(jurisdiction: str) -> holidays.HolidayBase | None:
+    # Imported when used: most answers count no working days.
+    import holidays
+
     country, _, part = jurisdiction.partition("-")
     try:
         known = holidays.country_holidays(country)

@@ -12,14 +12,8 @@ import msgspec
 
 from entrepot.law.library import Library
 from entrepot.law.model import Flow
-from entrepot.node.counting import filled, open_books
 from entrepot.node.options import DATE
-from entrepot.node.progress import reading_bar
 from entrepot.port.clear.record import Parties
-from entrepot.port.inspect import inspect_under
-from entrepot.port.model import Inspection
-from entrepot.port.plan.source import TableSource
-from entrepot.port.plan.states import Shipment, shipment
 
 K_MAX = 1_000_000
 """Largest smallest group that may be asked for."""
@@ -102,36 +96,6 @@ def asked(options: Mapping[str, Any]) -> Asked:
         options["home"],
         options["register"],
     )
-
-
-def inspected(path: Path, library: Library, flow: Flow) -> Inspection:
-    """Inspect a file under the lists of the flow's day, with a bar where somebody watches."""
-    with reading_bar(f"inspecting {path.name}") as progress:
-        return inspect_under(
-            library, path, as_of=flow.as_of, known_at=flow.known_at, progress=progress
-        )
-
-
-def shipment_of(
-    path: Path,
-    library: Library,
-    flow: Flow,
-    declared: Mapping[str, object],
-    counters: Counters | None = None,
-) -> Shipment:
-    """Inspect a file, join what it shows with what was declared and what the counters know.
-
-    What a reader must hear of the counters goes to standard error.
-    """
-    goods = shipment(inspected(path, library, flow), library, flow, declared)
-    if counters is None:
-        return goods
-    with open_books(counters.home, counters.today) as books:
-        batches = TableSource(path).batches
-        found = filled(goods, books, counters.parties, batches, counters.register)
-    for note in found.notes:
-        click.echo(f"note: {note}", err=True)
-    return found.goods
 
 
 class Counters(msgspec.Struct, frozen=True):

@@ -16,9 +16,8 @@ import msgspec
 from entrepot.kernel.errors import InvalidInput
 from entrepot.law.library import Library
 from entrepot.law.model import Flow
-from entrepot.port.model import Category, Inspection, Verdict
+from entrepot.port.model import DIRECT, Category, Inspection, Verdict
 from entrepot.port.plan.model import FactValue
-from entrepot.port.subjects import DIRECT
 
 Sensitivities = dict[str, dict[str, str]]
 """Regime → inspection category → the regime's own class."""

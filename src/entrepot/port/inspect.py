@@ -25,6 +25,7 @@ from entrepot.port.detect.sketch import DistinctCounter, distinct_of
 from entrepot.port.facts import country_names as names_of
 from entrepot.port.facts import sensitivities as lists_of
 from entrepot.port.model import (
+    DIRECT,
     Category,
     ColumnReport,
     Inspection,
@@ -38,7 +39,6 @@ from entrepot.port.read import DEFAULT_LIMITS, Limits, Progress, Table, open_dat
 from entrepot.port.residence import ResidenceCounter
 from entrepot.port.risk import K_WANTED, RiskMeter
 from entrepot.port.subjects import (
-    DIRECT,
     PersonCounter,
     PersonKey,
     SmallestCell,

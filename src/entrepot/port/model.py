@@ -51,6 +51,25 @@ class Category(StrEnum):
     NONE = "none"
 
 
+DIRECT = frozenset(
+    {
+        Category.PERSON_NAME,
+        Category.EMAIL,
+        Category.PHONE,
+        Category.NATIONAL_ID,
+        Category.FINANCE_ACCOUNT,
+        Category.DEVICE_ID,
+        Category.IP,
+        Category.USERNAME,
+        Category.CREDENTIAL,
+        Category.RECORD_ID,
+        Category.BIOMETRIC,
+        Category.GENETIC,
+    }
+)
+"""Categories that point at one person by themselves."""
+
+
 class Verdict(StrEnum):
     """How sure the inspection is of a column's category."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from entrepot.port.detect.sketch import DistinctCounter, distinct_of
-from entrepot.port.model import Category, ColumnReport, RiskReport, SubjectCount, Verdict
+from entrepot.port.model import DIRECT, Category, ColumnReport, RiskReport, SubjectCount, Verdict
 
 KEY_COVERAGE_MIN = 0.95
 """A column with fewer filled cells than this share does not tell the table's persons apart."""
@@ -34,23 +34,6 @@ _KEY_ORDER = [
     Category.FINANCE_ACCOUNT,
     Category.IP,
 ]
-DIRECT = frozenset(
-    {
-        Category.PERSON_NAME,
-        Category.EMAIL,
-        Category.PHONE,
-        Category.NATIONAL_ID,
-        Category.FINANCE_ACCOUNT,
-        Category.DEVICE_ID,
-        Category.IP,
-        Category.USERNAME,
-        Category.CREDENTIAL,
-        Category.RECORD_ID,
-        Category.BIOMETRIC,
-        Category.GENETIC,
-    }
-)
-"""Categories that point at one person by themselves."""
 QUASI = frozenset(
     {
         Category.DATE_OF_BIRTH,

@@ -8,21 +8,19 @@ from typing import Any
 
 import click
 
-from entrepot.law.library import Library
 from entrepot.law.model import Missing
 from entrepot.node.answers import rendered
 from entrepot.node.declaring import ask as ask_for_facts
 from entrepot.node.declaring import declared_facts, is_asking, questions
+from entrepot.node.lawcache import open_library
 from entrepot.node.options import laws_option
 from entrepot.node.screen import Screen
 from entrepot.node.shipping import (
     asked,
     counters_of,
     print_json,
-    shipment_of,
     shipping_options,
 )
-from entrepot.port.plan.reductions import AS_IS
 
 
 @click.command("assess")
@@ -40,13 +38,15 @@ def command(
     the answer is; the answer itself is `status` in the JSON.
     """
     order = asked(options)
-    library = Library.load(laws)
+    library = open_library(laws)
     declared = declared_facts(library, order.facts_file, order.facts, order.profile)
     flow = order.flow(library)
     known: dict[str, object] = dict(declared)
     if file is not None:
-        counters = counters_of(order, declared)
-        known = shipment_of(file, library, flow, declared, counters).facts_in(AS_IS)
+        # Imported when used: an answer without a file does not pay for Polars.
+        from entrepot.node.goods import facts_of
+
+        known = facts_of(file, library, flow, declared, counters_of(order, declared))
     bound = library.bind(flow)
 
     def pending(known: Mapping[str, object]) -> list[Missing]:

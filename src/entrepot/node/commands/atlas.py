@@ -14,6 +14,7 @@ from entrepot.law.atlas import atlas_table, make_atlas
 from entrepot.law.library import Library
 from entrepot.law.model import Scalar
 from entrepot.node.declaring import declared_facts
+from entrepot.node.lawcache import open_library
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.progress import counting_bar
 
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913 - one per option
     The page holds every day between --first and --last on which something changed, and opens on
     --as-of; a table holds all pairs on that day. Without -o the table is summed up on the screen.
     """
-    library = Library.load(laws)
+    library = open_library(laws)
     declared = declared_facts(library, file, options, profile)
     facts = library.facts(declared).values
     if output is not None and output.suffix == ".html":

@@ -15,6 +15,7 @@ from entrepot.kernel.home import default_home, open_node
 from entrepot.law.library import Library
 from entrepot.node.commands.plan import planned
 from entrepot.node.declaring import declared_facts
+from entrepot.node.goods import shipment_of
 from entrepot.node.layout import Indented
 from entrepot.node.progress import is_watched, reading_bar
 from entrepot.node.screen import Screen
@@ -23,7 +24,6 @@ from entrepot.node.shipping import (
     Counters,
     asked,
     print_json,
-    shipment_of,
     shipping_options,
 )
 from entrepot.port.clear.acts import check_parties

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from entrepot.kernel.errors import NotFound
 from entrepot.kernel.home import default_home
-from entrepot.law.library import Library
 from entrepot.law.sketches import DOUBT, RELATIVE_ERROR
 from entrepot.node.counting import WindowView, open_books, windows
+from entrepot.node.lawcache import open_library
 from entrepot.node.layout import readable_size
 from entrepot.node.options import DATE
 from entrepot.node.screen import Screen
@@ -47,7 +47,7 @@ def command(home: Path | None, as_of: date | None, as_json: bool) -> int:
     if not (where / "store.sqlite").is_file():
         raise NotFound("nothing was ever cleared in this home", value=where)
     with open_books(where, today) as books:
-        found = windows(books, Library.load())
+        found = windows(books, open_library())
     if as_json:
         print_json(CountersView(str(where), today, found, DOUBT, RELATIVE_ERROR))
         return 0

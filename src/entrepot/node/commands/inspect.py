@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from entrepot.law import Library
+from entrepot.node.lawcache import open_library
 from entrepot.node.layout import Indented, readable_size
 from entrepot.node.options import DATE
 from entrepot.node.progress import reading_bar
@@ -39,7 +40,7 @@ _STYLE = {Verdict.FOUND: "bold", Verdict.POSSIBLE: "", Verdict.NOT_FOUND: "dim"}
 @click.option("--json", "as_json", is_flag=True, help="Print the whole inspection as JSON.")
 def command(file: Path, as_of: date | None, evidence: bool, as_json: bool) -> None:
     """Read FILE whole (CSV, JSONL, Parquet, Avro, XLSX; gzip or zstd) and say what it holds."""
-    inspection = inspect_with_law(file, Library.load(), as_of or date.today())  # noqa: DTZ011
+    inspection = inspect_with_law(file, open_library(), as_of or date.today())  # noqa: DTZ011
     if as_json:
         encoded = msgspec.json.encode(inspection)
         click.echo(msgspec.json.format(encoded, indent=2).decode())

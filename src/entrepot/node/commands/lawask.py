@@ -19,6 +19,7 @@ from entrepot.law.library import Library
 from entrepot.law.model import Assessment
 from entrepot.node.answers import rendered
 from entrepot.node.declaring import chosen_value, declared_facts, is_asking
+from entrepot.node.lawcache import open_library
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -91,7 +92,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the command lin
     next question is printed; give its answer with --fact and call again. The end is the same
     assessment as `assess` gives for the facts, and the facts file.
     """
-    library = Library.load(laws)
+    library = open_library(laws)
     console = Screen(highlight=False)
     known = declared_facts(library, file, options, profile)
     flow = library.flow(_place(origin, "from"), _place(destination, "to"), as_of)

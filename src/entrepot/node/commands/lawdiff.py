@@ -20,7 +20,7 @@ from entrepot.law.effects import (
     JurisdictionChange,
     judge_changes,
 )
-from entrepot.law.library import Library
+from entrepot.node.lawcache import open_library
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -97,8 +97,8 @@ def command(  # noqa: PLR0913 - one parameter per option
         )
     first = start or end or date.today()  # noqa: DTZ011 - the reader's own calendar day
     last = end or first
-    library = Library.load(laws)
-    other = library if against is None else Library.load(against)
+    library = open_library(laws)
+    other = library if against is None else open_library(against)
     before = LawAt(library, first, known_at or first)
     after = LawAt(other, last, known_at or last)
     found = difference(before, after, jurisdiction)

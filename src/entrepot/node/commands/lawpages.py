@@ -10,6 +10,7 @@ import click
 from entrepot.kernel.errors import Conflict
 from entrepot.law.cases import find_cases
 from entrepot.law.library import Library
+from entrepot.node.lawcache import open_library
 from entrepot.node.options import laws_option
 from entrepot.node.pages.book import LINKS, book_page
 from entrepot.node.pages.index import MADE, coverage_page, index_page
@@ -28,7 +29,7 @@ def command(folder: Path, laws: Path | None) -> None:
     The same law gives the same bytes. Pages of rulebooks that are gone are removed; a folder that
     holds any other file is refused.
     """
-    written = pages(Library.load(laws))
+    written = pages(open_library(laws))
     for path in _gone(folder, written):
         path.unlink()
     for name, text in written.items():

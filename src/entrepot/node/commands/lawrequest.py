@@ -21,6 +21,7 @@ from entrepot.law.requests import (
 )
 from entrepot.node.answers import COLOURS, cited, reach
 from entrepot.node.declaring import declared_facts
+from entrepot.node.lawcache import open_library
 from entrepot.node.layout import Indented
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
@@ -78,7 +79,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the command lin
     It never resolves a conflict: where one law orders what another forbids the answer is CONFLICT,
     for a person. Exit 0 whatever the answer is.
     """
-    library = Library.load(laws)
+    library = open_library(laws)
     demand = demanded(
         library,
         authority=authority,

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.law.library import Library
 from entrepot.law.outcomes import LAYERS
 from entrepot.node.declaring import declared_facts
+from entrepot.node.goods import shipment_of
+from entrepot.node.lawcache import open_library
 from entrepot.node.options import laws_option
 from entrepot.node.plans import rendered_plan
 from entrepot.node.progress import reading_bar
@@ -20,7 +21,6 @@ from entrepot.node.shipping import (
     asked,
     counters_of,
     print_json,
-    shipment_of,
     shipping_options,
 )
 from entrepot.port.plan.model import Plan
@@ -59,7 +59,7 @@ def command(
     if sorted(layers) != sorted(LAYERS):
         raise InvalidInput("not an order of all layers", value=order, remedy=", ".join(LAYERS))
     wanted = asked(options)
-    library = Library.load(laws)
+    library = open_library(laws)
     declared = declared_facts(library, wanted.facts_file, wanted.facts, wanted.profile)
     counters = counters_of(wanted, declared)
     goods = shipment_of(file, library, wanted.flow(library), declared, counters)

@@ -17,13 +17,13 @@ from entrepot.port.clear.record import DataFile
 from entrepot.port.clear.subjecttokens import TokenGatherer
 from entrepot.port.facts import sensitivities
 from entrepot.port.inspect import inspect_dataset
-from entrepot.port.model import Inspection, RiskReport, Verdict
+from entrepot.port.model import DIRECT, Inspection, RiskReport, Verdict
 from entrepot.port.plan.source import TableSource
 from entrepot.port.plan.states import DataState, Shipment, projected
 from entrepot.port.plan.ways import released_quasi_identifiers
 from entrepot.port.read import form_of, write_dataset
 from entrepot.port.risk import RiskMeter
-from entrepot.port.subjects import DIRECT, PersonCounter, PersonKey, person_key
+from entrepot.port.subjects import PersonCounter, PersonKey, person_key
 from entrepot.port.transform import loss
 from entrepot.port.transform.model import Aggregate, LossReport, SuppressSmallClasses
 from entrepot.port.transform.stream import Prepared, prepare, stream

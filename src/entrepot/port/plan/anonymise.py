@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 import polars as pl
 
-from entrepot.port.model import Category, ColumnReport, Inspection, RiskReport
+from entrepot.port.model import DIRECT, Category, ColumnReport, Inspection, RiskReport
 from entrepot.port.plan.states import DataState
 from entrepot.port.read.text import as_text
 from entrepot.port.risk import RiskMeter
-from entrepot.port.subjects import DIRECT, person_key, quasi_identifiers
+from entrepot.port.subjects import person_key, quasi_identifiers
 from entrepot.port.transform.counting import PERSON, person_hashes
 from entrepot.port.transform.hierarchy import hierarchy
 from entrepot.port.transform.kanonymity import SUPPRESSED_MAX, Lattice, Node

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from entrepot.port.model import Category, ColumnReport, Inspection, Verdict
+from entrepot.port.model import DIRECT, Category, ColumnReport, Inspection, Verdict
 from entrepot.port.plan.states import DataState, Shipment
-from entrepot.port.subjects import DIRECT, person_key, quasi_identifiers
+from entrepot.port.subjects import person_key, quasi_identifiers
 from entrepot.port.transform.model import (
     Aggregate,
     DropColumns,

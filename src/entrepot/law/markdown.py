@@ -67,7 +67,7 @@ def _blocks(lines: list[str], start: int, file: str) -> list[Block]:
         line = lines[number]
         if line.startswith("#"):
             heading = line.lstrip("#").strip()
-        fence = _FENCE.match(line)
+        fence = _FENCE.match(line) if line.startswith(("`", "~")) else None
         if fence is None:
             if line.lstrip().startswith(("```", "~~~")):
                 raise InvalidLaw(
@@ -92,8 +92,8 @@ def _blocks(lines: list[str], start: int, file: str) -> list[Block]:
 
 def _closing(lines: list[str], opened: int, mark: str) -> int | None:
     for number in range(opened + 1, len(lines)):
-        text = lines[number].rstrip()
-        if len(text) >= len(mark) and set(text) == {mark[0]}:
+        # A closing fence is at least as long as the opening one, of the same character alone.
+        if lines[number].startswith(mark) and not lines[number].rstrip().strip(mark[0]):
             return number
     return None
 

@@ -353,12 +353,7 @@ class _Reader:
                 read.verified_on, cited.verified_on if cited else self.front.verified_on
             ),
         )
-        depth = len(path)
-        lines = {
-            ".".join(map(str, here[depth:])): line
-            for here, line in source.lines.items()
-            if len(here) > depth and here[:depth] == path
-        }
+        lines = _lines_below(source.lines, path)
         return name, interval, citation, source.where(path), block.heading, lines
 
     def check_interval(self, interval: Interval, where: str) -> None:
@@ -368,6 +363,18 @@ class _Reader:
                 where=where,
                 value=f"{interval.start} to {interval.until}",
             )
+
+
+def _lines_below(lines: dict[Path_, int], path: Path_) -> dict[str, int]:
+    """Return dotted path → line of everything below `path`."""
+    depth = len(path)
+    if not depth:
+        return {".".join(map(str, here)): line for here, line in lines.items() if here}
+    return {
+        ".".join(map(str, here[depth:])): line
+        for here, line in lines.items()
+        if len(here) > depth and here[:depth] == path
+    }
 
 
 _Row: TypeAlias = tuple[str, Interval, Citation, str, str, dict[str, int]]

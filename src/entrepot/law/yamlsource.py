@@ -35,6 +35,7 @@ _WORDS: dict[str, bool | None] = {
     "~": None,
     "": None,
 }
+_FIRST_OF_NUMBER = frozenset("+-0123456789")
 _UNSET: Any = object()
 
 Path_ = tuple[str | int, ...]
@@ -43,7 +44,7 @@ Path_ = tuple[str | int, ...]
 class Sourced:
     """A value read from YAML together with the line of every part of it."""
 
-    __slots__ = ("file", "lines", "value")
+    __slots__ = ("file", "inner", "lines", "value")
 
     def __init__(self, value: Any, lines: dict[Path_, int], file: str) -> None:
         """Keep `value`, and `lines`: path of keys and indexes → line in `file`, counted from 1."""
@@ -72,11 +73,15 @@ class _Open:
 class _Builder:
     """Builds one document from parser events."""
 
+    __slots__ = ("documents", "file", "inner", "lines", "offset", "root", "stack")
+
     def __init__(self, file: str, offset: int) -> None:
         self.file = file
         self.offset = offset
         self.lines: dict[Path_, int] = {}
         self.stack: list[_Open] = []
+        self.inner: _Open | None = None
+        """The last of the stack."""
         self.root: Any = _UNSET
         self.documents = 0
 
@@ -87,42 +92,43 @@ class _Builder:
         mark = event.start_mark
         return (mark.line if mark is not None else 0) + 1 + self.offset
 
-    def take(self, event: yaml.Event) -> None:
-        """Consume one event."""
-        if isinstance(event, yaml.ScalarEvent):
-            self.scalar(event)
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            self.begin(event)
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            self.stack.pop()
-        elif isinstance(event, yaml.AliasEvent):
-            raise self.fault("aliases are not allowed in rulebooks; write the value out", event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                raise self.fault("only one YAML document is allowed here", event)
-
-    def begin(self, event: Any) -> None:
-        self.check_plain(event)
+    def begin(self, event: Any, value: dict[str, Any] | list[Any]) -> None:
+        """Open a mapping or sequence."""
+        if event.anchor is not None or event.tag is not None:
+            raise self.named(event)
         if len(self.stack) >= DEPTH_MAX:
             raise self.fault(f"nested deeper than {DEPTH_MAX} levels", event)
-        value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        path = self.place(value, event)
-        self.stack.append(_Open(value, path))
+        self.inner = _Open(value, self.place(value, event))
+        self.stack.append(self.inner)
 
-    def check_plain(self, event: Any) -> None:
+    def end(self, _event: Any) -> None:
+        """Close the innermost mapping or sequence."""
+        self.stack.pop()
+        self.inner = self.stack[-1] if self.stack else None
+
+    def alias(self, event: Any) -> None:
+        raise self.fault("aliases are not allowed in rulebooks; write the value out", event)
+
+    def document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise self.fault("only one YAML document is allowed here", event)
+
+    def named(self, event: Any) -> InvalidLaw:
+        """Return the fault of a value with an anchor or a tag."""
         if event.anchor is not None:
-            raise self.fault("anchors are not allowed in rulebooks", event, event.anchor)
-        if event.tag is not None:
-            raise self.fault("tags are not allowed in rulebooks", event, event.tag)
+            return self.fault("anchors are not allowed in rulebooks", event, event.anchor)
+        return self.fault("tags are not allowed in rulebooks", event, event.tag)
 
-    def scalar(self, event: yaml.ScalarEvent) -> None:
-        self.check_plain(event)
-        text = event.value
+    def scalar(self, event: Any) -> None:
+        """Take a key, or a value that has no parts."""
+        if event.anchor is not None or event.tag is not None:
+            raise self.named(event)
+        text: str = event.value
         if len(text) > SCALAR_CHARS_MAX:
             raise self.fault(f"a text longer than {SCALAR_CHARS_MAX} characters", event)
-        parent = self.stack[-1] if self.stack else None
-        if parent is not None and isinstance(parent.value, dict) and parent.key is _UNSET:
+        parent = self.inner
+        if parent is not None and parent.key is _UNSET and type(parent.value) is dict:
             if text in parent.value:
                 raise self.fault("the same key twice", event, text)
             parent.key = text
@@ -130,10 +136,16 @@ class _Builder:
         self.place(self.plain(text, event) if event.implicit[0] else text, event)
 
     def plain(self, text: str, event: yaml.ScalarEvent) -> Any:
+        """Return what a text without quotes means."""
         if text in _WORDS:
             return _WORDS[text]
         if text == "<<":
             raise self.fault("merge keys are not allowed", event)
+        # Most texts are words, and no number or day begins like one.
+        return self.counted(text, event) if text[0] in _FIRST_OF_NUMBER else text
+
+    def counted(self, text: str, event: yaml.ScalarEvent) -> Any:
+        """Return a number, a day, or the text when it is neither."""
         if _INT.match(text) or _FLOAT.match(text):
             if sum(character.isdigit() for character in text) > DIGITS_MAX:
                 raise self.fault(f"a number of more than {DIGITS_MAX} digits", event, text)
@@ -146,25 +158,50 @@ class _Builder:
                 raise self.fault("not a day of the calendar", event, text) from None
         return text
 
-    def place(self, value: Any, event: yaml.Event) -> Path_:
+    def place(self, value: Any, event: Any) -> Path_:
+        """Put a value where it belongs; return its path."""
         if len(self.lines) >= VALUES_MAX:
             raise self.fault(f"more than {VALUES_MAX} values in one file", event)
         path: Path_ = ()
-        if not self.stack:
+        parent = self.inner
+        if parent is None:
             self.root = value
+        elif type(parent.value) is list:
+            path = (*parent.path, len(parent.value))
+            parent.value.append(value)
+        elif parent.key is _UNSET:
+            raise self.fault("a key must be a plain text", event)
         else:
-            parent = self.stack[-1]
-            if isinstance(parent.value, list):
-                path = (*parent.path, len(parent.value))
-                parent.value.append(value)
-            elif parent.key is _UNSET:
-                raise self.fault("a key must be a plain text", event)
-            else:
-                path = (*parent.path, parent.key)
-                parent.value[parent.key] = value
-                parent.key = _UNSET
-        self.lines[path] = self.line(event)
+            path = (*parent.path, parent.key)
+            parent.value[parent.key] = value
+            parent.key = _UNSET
+        self.lines[path] = event.start_mark.line + 1 + self.offset
         return path
+
+    def build(self, parser: Any) -> None:
+        """Consume all events of `parser`, most frequent kinds first."""
+        scalar, next_event = self.scalar, parser.get_event
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                scalar(event)
+            elif kind is yaml.MappingStartEvent:
+                self.begin(event, {})
+            elif kind is yaml.SequenceStartEvent:
+                self.begin(event, [])
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self.end(event)
+            elif kind is yaml.DocumentStartEvent:
+                self.document(event)
+            elif kind is yaml.AliasEvent:
+                self.alias(event)
+            elif kind is yaml.StreamEndEvent:
+                return
+
+
+# Of the loader only its parser, which makes events and no values.
+_PARSER: Any = vars(yaml.cyaml)["CParser"] if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 def read_yaml(text: str, *, file: str, offset: int = 0) -> Sourced:
@@ -174,10 +211,12 @@ def read_yaml(text: str, *, file: str, offset: int = 0) -> Sourced:
     for anything outside the subset described above.
     """
     builder = _Builder(file, offset)
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     try:
-        for event in yaml.parse(text, Loader=loader):
-            builder.take(event)
+        parser = _PARSER(text)
+        try:
+            builder.build(parser)
+        finally:
+            parser.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 + offset if error.problem_mark else offset + 1
         raise InvalidLaw(

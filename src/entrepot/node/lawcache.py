@@ -63,7 +63,8 @@ def open_library(laws: Path | str | None = None) -> Library:
     found = _kept(folder, name, root, files)
     if found is not None:
         return found
-    library = Library.load(laws)
+    with _uncollected():
+        library = Library.load(laws)
     _keep(folder, name, library)
     return library
 
@@ -190,8 +191,7 @@ def _keep(folder: Path, name: str, library: Library) -> None:
             packed = packed_library(library)
             content = _MAGIC + _mac(secret, name, packed) + packed
             if len(content) <= KEPT_BYTES_MAX:
-                new = _written(content, at)
-                os.replace(new, name, src_dir_fd=at, dst_dir_fd=at)
+                _replace(name, content, at)
                 _prune(at, name)
     except (OSError, InvalidInput):
         return
@@ -234,14 +234,25 @@ def _written(content: bytes, at: int) -> str:
     return name
 
 
+def _replace(name: str, content: bytes, at: int) -> None:
+    """Put a whole file in place at once: who reads meanwhile sees the old one or the new."""
+    new = _written(content, at)
+    try:
+        os.replace(new, name, src_dir_fd=at, dst_dir_fd=at)
+    except OSError:
+        os.unlink(new, dir_fd=at)
+        raise
+
+
 def _prune(at: int, name: str) -> None:
     """Remove all but the newest files, and what processes left that are gone."""
     ages: list[tuple[float, str]] = []
-    for entry in os.scandir(at):
-        age = time.time() - entry.stat(follow_symlinks=False).st_mtime
-        if entry.name.startswith(_NEW) and age > ABANDONED_SECONDS:
-            os.unlink(entry.name, dir_fd=at)
-        if entry.name.startswith(_PREFIX) and entry.name != name:
-            ages.append((age, entry.name))
+    with os.scandir(at) as entries:
+        for entry in entries:
+            age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+            if entry.name.startswith(_NEW) and age > ABANDONED_SECONDS:
+                os.unlink(entry.name, dir_fd=at)
+            if entry.name.startswith(_PREFIX) and entry.name != name:
+                ages.append((age, entry.name))
     for _, old in sorted(ages)[KEPT_FILES_MAX - 1 :]:
         os.unlink(old, dir_fd=at)

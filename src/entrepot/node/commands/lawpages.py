@@ -41,13 +41,9 @@ def command(folder: Path, laws: Path | None) -> None:
 
 def pages(library: Library) -> dict[str, str]:
     """Return relative path → text of every page of the law of `library`."""
-    cases = count_cases(library)
-    written = {
-        book.file: book_page(book, library.jurisdictions, cases=cases[book.file])
-        for book in library.rulebooks
-    }
+    written = {book.file: book_page(book, library.jurisdictions) for book in library.rulebooks}
     written[INDEX] = index_page(library)
-    written[COVERAGE] = coverage_page(library, cases)
+    written[COVERAGE] = coverage_page(library, count_cases(library))
     return dict(sorted(written.items()))
 
 

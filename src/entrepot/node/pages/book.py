@@ -39,15 +39,15 @@ LINKS = "[All rulebooks](../README.md) · [what is covered](../coverage.md)"
 """Stands on every page of a rulebook."""
 
 
-def book_page(book: Rulebook, jurisdictions: Jurisdictions, *, cases: int) -> str:
-    """Return the page of a rulebook; `cases` is the number of cases beside it."""
+def book_page(book: Rulebook, jurisdictions: Jurisdictions) -> str:
+    """Return the page of a rulebook."""
     front = book.front
     original = [f"*{plain(front.title_original)}*", ""] if front.title_original else []
-    head = [f"# {plain(front.title)}", "", *original, *_head(book, jurisdictions, cases)]
+    head = [f"# {plain(front.title)}", "", *original, *_head(book, jurisdictions)]
     return page([*head, "", LINKS, "", *_body(book)])
 
 
-def _head(book: Rulebook, jurisdictions: Jurisdictions, cases: int) -> list[str]:
+def _head(book: Rulebook, jurisdictions: Jurisdictions) -> list[str]:
     front = book.front
     known = front.known_from or front.start or front.verified_on
     regime = "" if front.regime == NO_REGIME else f" in regime {code(front.regime)}"
@@ -63,7 +63,7 @@ def _head(book: Rulebook, jurisdictions: Jurisdictions, cases: int) -> list[str]
         ("known from", str(known)),
         ("verified on", str(front.verified_on)),
         ("evidence", f"{front.evidence}, {MARKS[front.evidence]}"),
-        ("rulebook", f"{code(front.id)}{regime}, {cases} cases beside it"),
+        ("rulebook", f"{code(front.id)}{regime}"),
     ]
     if front.notes:
         rows.append(("notes", plain(front.notes)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from entrepot.law import ir
 from entrepot.law.binding import Day, bind_condition, bind_value
@@ -186,10 +187,29 @@ def bind_content(library: Library, flow: Flow) -> BoundContent:
     return BoundContent(regimes, derivations, "flow.as_of" in read, frozenset(read))
 
 
+_ALWAYS: WeakKeyDictionary[Library, dict[str, BoundDerivation]] = WeakKeyDictionary()
+
+
+def _is_timeless(derived: DerivedFact) -> bool:
+    """Say whether a derivation reads neither the places of a flow nor anything dated."""
+    for part in (part for rule in derived.rules for node in rule for part in ir.walk(node)):
+        match part:
+            case ir.Fact(name) if name in ("flow.from", "flow.to"):
+                return False
+            case ir.ValueRef() | ir.Listed():
+                return False
+            case ir.In(_, _, groups) | ir.Has(_, _, groups) if groups:
+                return False
+    return True
+
+
 class Binder:
+    """Binds law to a day, and to two places or to any."""
+
     def __init__(
         self, library: Library, as_of: date, known_at: date, places: Mapping[str, Scalar]
     ) -> None:
+        """Bind `library` as it stands; `places` are `flow.from` and `flow.to`, or nothing."""
         self.library = library
         self.as_of = as_of
         self.known_at = known_at
@@ -201,6 +221,7 @@ class Binder:
         )
 
     def node(self, node: ir.Node) -> ir.Node:
+        """Return a condition as it stands on the day."""
         return bind_condition(node, self.day)
 
     def value(self, name: str) -> int | float | None:
@@ -212,6 +233,7 @@ class Binder:
         return None
 
     def entries(self, name: str) -> tuple[tuple[str, ir.Node], ...]:
+        """Return the entries of a list that are in force on the day."""
         return tuple(
             (entry.text.id, entry.condition)
             for entry in self.library.content.lists[name].entries
@@ -219,6 +241,7 @@ class Binder:
         )
 
     def regime(self, regime: Regime) -> BoundRegime | None:
+        """Return a regime with the roles it may take; None when it can take none."""
         options: list[Option] = []
         for role, node in regime.engages:
             bound = self.node(node)
@@ -230,6 +253,7 @@ class Binder:
         return BoundRegime(regime, tuple(options)) if options else None
 
     def track(self, regime: Regime, role: str) -> tuple[Track | None, str]:
+        """Return the rules of a role, or None and why there are none."""
         of_role = [rule for rule in regime.rules if role in rule.roles]
         if not of_role and not regime.text.interval.holds(self.as_of, self.known_at):
             return None, f"{regime.id} is loaded from {regime.text.interval.start}"
@@ -270,6 +294,7 @@ class Binder:
         return f"no rule of {regime.id} ({role}) is in force on {self.as_of}"
 
     def duty(self, duty: Duty) -> BoundDuty:
+        """Return a duty with its conditions as they stand on the day."""
         when, done, fails = self.node(duty.when), self.node(duty.done), self.node(duty.fails)
         return BoundDuty(
             duty,
@@ -295,7 +320,17 @@ class Binder:
         return tuple(bound[name] for name in known if name in bound and bound[name].rules)
 
     def derivation(self, derived: DerivedFact) -> BoundDerivation:
-        """Bind one derived fact."""
+        """Bind one derived fact; one that looks at no place and no day is bound once for all."""
+        kept = _ALWAYS.setdefault(self.library, {})
+        if derived.name not in kept:
+            bound = self.bound_derivation(derived)
+            if not _is_timeless(derived):
+                return bound
+            kept[derived.name] = bound
+        return kept[derived.name]
+
+    def bound_derivation(self, derived: DerivedFact) -> BoundDerivation:
+        """Bind one derived fact for this day and flow."""
         return BoundDerivation(
             derived.name,
             tuple(

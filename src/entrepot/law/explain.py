@@ -33,16 +33,36 @@ def possible_answers(spec: FactSpec) -> list[str]:
     return list(spec.values)
 
 
-def domain(bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | None = None) -> Sequence[Scalar]:
+class Points:
+    """Fact → the values that some conditions compare it with; found when first asked for."""
+
+    __slots__ = ("_found", "_nodes")
+
+    def __init__(self, nodes: Iterable[ir.Node]) -> None:
+        """Hold conditions."""
+        self._nodes = nodes
+        self._found: dict[str, set[Scalar]] | None = None
+
+    def of(self, name: str) -> frozenset[Scalar]:
+        """Return the values that fact `name` is compared with."""
+        if self._found is None:
+            self._found = _points(self._nodes)
+        return frozenset(self._found.get(name, ()))
+
+
+def domain(
+    bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | Points | None = None
+) -> Sequence[Scalar]:
     """Return values of fact `name` that the bound conditions can tell apart, at most `ANSWERS_MAX`.
 
-    `nodes` narrows it to those conditions.
+    `nodes` narrows it to those conditions; as `Points` they are searched once for many facts.
     """
     if nodes is None:
         kept = bound.content.domains
         if name not in kept:
             kept[name] = domain(bound, name, bound.content.nodes())
         return kept[name]
+    compared = nodes if isinstance(nodes, Points) else Points(nodes)
     spec = bound.library.vocabulary[name]
     if spec.type == "bool":
         return [True, False]
@@ -50,11 +70,11 @@ def domain(bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | None = None) -
         return list(spec.values)[:ANSWERS_MAX]
     if spec.type == "set":
         return [frozenset(), *(frozenset({member}) for member in spec.values)][:ANSWERS_MAX]
-    points = _points(name, nodes)
+    points = set(compared.of(name))
     for item in bound.content.derivations:
         # A sum is compared with the same thresholds as what it adds up.
         if any(name in ir.facts_of(rule[3]) for rule in item.rules):
-            points |= _points(item.name, nodes)
+            points |= compared.of(item.name)
     if spec.type in ("int", "number"):
         numbers = sorted({p for p in points if isinstance(p, (int, float))})
         found: set[float] = {0}
@@ -72,25 +92,23 @@ def domain(bound: BoundLaw, name: str, nodes: Iterable[ir.Node] | None = None) -
     return list(words)[:ANSWERS_MAX]
 
 
-def _points(name: str, nodes: Iterable[ir.Node]) -> set[Scalar]:
-    points: set[Scalar] = set()
+def _points(nodes: Iterable[ir.Node]) -> dict[str, set[Scalar]]:
+    """Return fact → the values that it is compared with."""
+    points: dict[str, set[Scalar]] = {}
     for node in nodes:
         for part in ir.walk(node):
             match part:
-                case ir.Compare(_, left, right) if name in (
-                    *ir.facts_of(left),
-                    *ir.facts_of(right),
-                ):
-                    points |= {
+                case ir.Compare(_, left, right):
+                    values = {
                         p.value
                         for side in (left, right)
                         for p in ir.walk(side)
                         if isinstance(p, ir.Const) and p.value is not None
                     }
-                case ir.In(ir.Fact(fact), members, _) if fact == name:
-                    points |= members
-                case ir.Has(ir.Fact(fact), members, _, _) if fact == name:
-                    points |= set(members)
+                    for name in (*ir.facts_of(left), *ir.facts_of(right)):
+                        points.setdefault(name, set()).update(values)
+                case ir.In(ir.Fact(name), members, _) | ir.Has(ir.Fact(name), members, _, _):
+                    points.setdefault(name, set()).update(members)
     return points
 
 
@@ -136,9 +154,9 @@ def rank_missing(
     waiting = [(track, _open(v)) for track, v in tracks if v.outcome == "NEEDS_FACT"]
     total = sum(count for _, count in waiting)
     ranked = []
-    nodes = bound.content.nodes(values) if names else []
+    points = Points(bound.content.nodes(values) if names else [])
     for name in names:
-        answers = domain(bound, name, nodes)
+        answers = domain(bound, name, points)
         removed = 0.0
         for answer in answers:
             tried = bound.prepare({**values, name: answer})
@@ -165,12 +183,12 @@ def what_would_change(bound: BoundLaw, facts: FactSet) -> list[Change]:
     now = bound.decide(facts)
     given = facts.under(bound.flow)
     prepared = bound.prepare(facts)
-    nodes = bound.content.nodes(prepared)
+    points = Points(bound.content.nodes(prepared))
     found: dict[tuple[str, str], Change] = {}
     for name in _levers(bound, now, given):
         spec = bound.library.vocabulary[name]
         current = prepared.get(name)
-        for value in _nearest_first(domain(bound, name, nodes), current):
+        for value in _nearest_first(domain(bound, name, points), current):
             then = bound.decide({**given, name: value})
             if then.outcome in (now.outcome, "NEEDS_FACT"):
                 continue

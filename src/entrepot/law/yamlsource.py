@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from entrepot.kernel.errors import InvalidLaw
+
+if TYPE_CHECKING:
+    import yaml
 
 SOURCE_BYTES_MAX = 4_000_000
 DEPTH_MAX = 24
@@ -180,6 +181,8 @@ class _Builder:
 
     def build(self, parser: Any) -> None:
         """Consume all events of `parser`, most frequent kinds first."""
+        import yaml
+
         scalar, next_event = self.scalar, parser.get_event
         while True:
             event = next_event()
@@ -200,19 +203,20 @@ class _Builder:
                 return
 
 
-# Of the loader only its parser, which makes events and no values.
-_PARSER: Any = vars(yaml.cyaml)["CParser"] if yaml.__with_libyaml__ else yaml.SafeLoader
-
-
 def read_yaml(text: str, *, file: str, offset: int = 0) -> Sourced:
     """Read one YAML document from `text`.
 
     `offset` is the number of lines of `file` before `text`. Raises `InvalidLaw` with file and line
     for anything outside the subset described above.
     """
+    # Imported when used: law from a cache is not read from YAML.
+    import yaml
+
+    # Of the loader only its parser, which makes events and no values.
+    make: Any = vars(yaml.cyaml)["CParser"] if yaml.__with_libyaml__ else yaml.SafeLoader
     builder = _Builder(file, offset)
     try:
-        parser = _PARSER(text)
+        parser = make(text)
         try:
             builder.build(parser)
         finally:

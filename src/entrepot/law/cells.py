@@ -26,6 +26,8 @@ from entrepot.law.vocabulary import Derivation, FactSpec
 from entrepot.law.vocabularyfiles import Profile
 
 _PLAIN = frozenset({NoneType, bool, int, float, str})
+_NUMBERS = dict[str, int]
+"""Lines of the parts of a block: by far the most of all mappings."""
 _LEAVES: tuple[Any, ...] = (
     Citation,
     rulebook.Interval,
@@ -40,6 +42,7 @@ _LEAVES: tuple[Any, ...] = (
     blocks.InterpretationBlock,
     blocks.CommitmentBlock,
     JurisdictionTable,
+    _NUMBERS,
 )
 """Classes whose fields have exact types: msgspec reads and checks them whole."""
 _SHARED = frozenset({Citation, rulebook.Interval, Due})
@@ -87,6 +90,12 @@ _CHANGEABLE = frozenset({list, dict, Derivation, FactSpec, Profile})
 """One cell only for one object: of two that are equal one might be changed."""
 _LEAF_NUMBER = {kind: number for number, kind in enumerate(_LEAVES)}
 _BUILT_NUMBER = {kind: number for number, kind in enumerate(_BUILT)}
+_FIELDS: dict[Any, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind))
+    if is_dataclass(kind)
+    else kind.__struct_fields__
+    for kind in _BUILT[4:]
+}
 _LEAF_READERS = tuple(msgspec.msgpack.Decoder(GenericAlias(list, kind)) for kind in _LEAVES)
 
 
@@ -155,22 +164,28 @@ class _Packer:
     def __init__(self) -> None:
         self.cells: list[_Cell] = []
         self.seen: dict[object, int] = {}
+        self.met: dict[int, int] = {}
 
     def place(self, value: object) -> int:
         """Return the number of the cell of `value`."""
-        kind: Any = type(value)
+        kind = _kind(value)
         if kind in _PLAIN or kind is date or kind in _LEAF_NUMBER:
             # True, 1 and 1.0 are equal, and so are 0.0 and -0.0.
             known: object = repr(value) if kind is float else value
             if kind in _LEAF_NUMBER and kind not in _SHARED:
                 known = id(value)
             return self.cell((kind, known), _Cell(0, kind, value, ()))
+        # Everything packed hangs on one value, so no identity is given twice meanwhile.
+        met = self.met.get(id(value))
+        if met is not None:
+            return met
         if kind not in _BUILT_NUMBER:
             raise InvalidInput("cannot be packed", value=kind.__qualname__)
         parts = tuple(map(self.place, _parts(value)))
         depth = 1 + max((self.cells[part].depth for part in parts), default=0)
         known = id(value) if kind in _CHANGEABLE else parts
-        return self.cell((kind, known), _Cell(depth, kind, value, parts))
+        number = self.met[id(value)] = self.cell((kind, known), _Cell(depth, kind, value, parts))
+        return number
 
     def cell(self, key: object, cell: _Cell) -> int:
         if key in self.seen:
@@ -216,6 +231,15 @@ class _Packer:
             table.built.append((number, rows))
 
 
+def _kind(value: object) -> Any:
+    """Return what a value is packed as: its class, or the mapping of texts to numbers."""
+    kind = type(value)
+    if kind is dict and isinstance(value, dict):
+        inside = {*map(type, value), *map(type, value.values())}
+        return _NUMBERS if inside == {str, int} else kind
+    return kind
+
+
 def _parts(value: Any) -> Iterator[object]:
     """Yield what a value is made of, in the order in which its class takes it."""
     if isinstance(value, dict):
@@ -225,7 +249,5 @@ def _parts(value: Any) -> Iterator[object]:
         yield from sorted(value, key=repr)
     elif isinstance(value, (tuple, list)):
         yield from value
-    elif is_dataclass(value):
-        yield from (getattr(value, field.name) for field in fields(value))
     else:
-        yield from (getattr(value, name) for name in value.__struct_fields__)
+        yield from (getattr(value, name) for name in _FIELDS[type(value)])

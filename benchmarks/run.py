@@ -99,6 +99,19 @@ def benches(large_gb: float) -> list[Bench]:
             "values in memory: reading them from YAML is not counted, for nobody.",
         ),
         Bench(
+            "loading",
+            "Loading the law",
+            (),
+            "“Read and checked” is `Library.load`: every rulebook and fact file of the package is "
+            "read, its conditions compiled and everything checked against everything else. “From "
+            "the cache” hashes every one of these files and the engine, checks the keyed hash of "
+            "what was kept, and makes the same library of it. “Wrong” says whether the two differ "
+            "in anything. The commands are whole processes.",
+            "PyYAML's loaders give values without line numbers and check nothing; `pickle` makes "
+            "the same values and would run whatever code its bytes name. Files are in the "
+            "system's cache for all of them.",
+        ),
+        Bench(
             "counters",
             "Counters of distinct persons",
             (),

@@ -8,6 +8,7 @@ is unknown throughout, a null in one row.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -139,16 +140,15 @@ def assess_columns(bound: BoundLaw, frame: pl.DataFrame, *, status: bool = False
 
 def judge_table(bound: BoundLaw, table: Table, *, status: bool = False) -> Answers:
     """Return the answers for a table of facts under one bound law."""
-    read = bound.content.facts_read
     answers = Answers(table.rows, status=status)
     for start in range(0, table.rows, ROWS_AT_ONCE):
         piece = slice(start, min(table.rows, start + ROWS_AT_ONCE))
-        part = table.take(piece, read | {"flow.as_of"})
+        part = table.take(piece)
         reader = Reader(part, bound.library.vocabulary)
         reader.derive(bound.content.derivations)
         asked = _Asked(part, reader)
         for regime in bound.content.regimes:
-            for side in asked.sides(regime, bound.content.derivations, read, status=status):
+            for side in asked.sides(regime, bound.content.derivations, status=status):
                 answers.add(side, piece if side.rows is None else side.rows + start)
     return answers
 
@@ -200,8 +200,11 @@ def flow_sides(
     library: Library, table: Table, *, known_at: date | None = None, status: bool = False
 ) -> Iterator[ColumnSide]:
     """Yield what every engaged regime says, regime by regime; see `assess_flows`."""
+    calendar = _Calendar(table)
     for name in library.content.regimes:
-        for day, rows in _stretches(library, name, table, known_at):
+        segments = library.segments(name)
+        turns = segments.known if known_at is None else segments.law
+        for day, rows in calendar.stretches(turns):
             bound = library.regime_on(name, day, known_at or day)
             if bound is None:
                 continue
@@ -217,32 +220,45 @@ def regime_sides(
     status: bool = False,
 ) -> Iterator[ColumnSide]:
     """Yield what one regime says on one day of `rows` of a table (None: of all of them)."""
-    asked = table if rows is None else table.take(rows, bound.facts_engaging)
+    asked = table if rows is None else table.take(rows)
     reader = Reader(asked, library.vocabulary)
     reader.derive(bound.engaging)
     asking = _Asked(table, reader, rows)
-    yield from asking.sides(bound.bound, bound.derivations, bound.facts_read, status=status)
+    yield from asking.sides(bound.bound, bound.derivations, status=status)
 
 
-def _stretches(
-    library: Library, regime: str, table: Table, known_at: date | None
-) -> Iterator[tuple[date, Rows | None]]:
-    """Yield (a day, the rows of its stretch) for every stretch in which some flow lies."""
-    days = table.columns["flow.as_of"]
-    if not isinstance(days, Numbers):
-        raise AssertionError("a day is a number")
-    if not isinstance(days.values, np.ndarray):
-        yield date.fromordinal(int(days.values)), None
-        return
-    segments = library.segments(regime)
-    turns = segments.known if known_at is None else segments.law
-    bounds = np.array([day.toordinal() for day in turns], np.int64)
-    numbers = np.searchsorted(bounds, days.values, side="right")
-    order = np.argsort(numbers, kind="stable")
-    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        rows = order[start:end]
-        yield date.fromordinal(int(days.values[rows[0]])), rows
+class _Calendar:
+    """The rows of a table by day, sorted once for all regimes."""
+
+    def __init__(self, table: Table) -> None:
+        days = table.columns["flow.as_of"]
+        if not isinstance(days, Numbers):
+            raise AssertionError("a day is a number")
+        self.day: date | None = None
+        self.order = np.zeros(0, np.intp)
+        self.days = np.zeros(0, np.int64)
+        if not isinstance(days.values, np.ndarray):
+            self.day = date.fromordinal(int(days.values))
+            return
+        first = int(days.values.min(initial=0 if not len(days.values) else days.values[0]))
+        short = (days.values - first).astype(np.uint32)
+        if int(short.max(initial=0)) < np.iinfo(np.uint16).max:
+            short = short.astype(np.uint16)  # sorted by radix, in linear time
+        self.order = np.argsort(short, kind="stable")
+        self.days = days.values[self.order]
+
+    def stretches(self, turns: Sequence[date]) -> Iterator[tuple[date, Rows | None]]:
+        """Yield (a day, the rows of its stretch) for every stretch in which some flow lies."""
+        if self.day is not None:
+            yield self.day, None
+            return
+        bounds = np.searchsorted(self.days, [day.toordinal() for day in turns])
+        for start, end in itertools.pairwise([0, *bounds.tolist(), len(self.order)]):
+            if start == end:
+                continue
+            whole = end - start == len(self.order)
+            day = date.fromordinal(int(self.days[start]))
+            yield day, None if whole else self.order[start:end]
 
 
 # -- sides -----------------------------------------------------------------------------------------
@@ -260,7 +276,6 @@ class _Asked:
         self,
         regime: BoundRegime,
         derivations: Sequence[BoundDerivation],
-        read: frozenset[str],
         *,
         status: bool,
     ) -> Iterator[ColumnSide]:
@@ -282,7 +297,7 @@ class _Asked:
                 among, judged = chosen, self.reader
                 judged.derive(derivations)
             else:
-                judged = self.reader_of(chosen, derivations, read)
+                judged = self.reader_of(chosen, derivations)
             outcome = Judge(option.track, judged).outcome(status=status)
             yield ColumnSide(
                 regime.regime.id,
@@ -307,14 +322,12 @@ class _Asked:
         place = np.flatnonzero(mask(here, self.reader.rows))
         return place if self.rows is None else self.rows[place]
 
-    def reader_of(
-        self, chosen: Rows | None, derivations: Sequence[BoundDerivation], read: frozenset[str]
-    ) -> Reader:
+    def reader_of(self, chosen: Rows | None, derivations: Sequence[BoundDerivation]) -> Reader:
         """Return a reader of the chosen rows with everything derived."""
         if chosen is None and self.whole:
             judged = self.reader
         else:
-            part = self.table if chosen is None else self.table.take(chosen, read)
+            part = self.table if chosen is None else self.table.take(chosen)
             judged = Reader(part, self.reader.vocabulary)
         judged.derive(derivations)
         return judged

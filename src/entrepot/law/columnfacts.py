@@ -7,7 +7,7 @@ cuts rows out, so that a regime looks only at the flows it speaks to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -98,15 +98,34 @@ class Table:
     rows: int
     columns: Mapping[str, Column]
 
-    def take(self, rows: Chosen, facts: frozenset[str]) -> Table:
-        """Return the columns of `facts` at `rows`, ascending; all rows cost nothing."""
+    def take(self, rows: Chosen) -> Table:
+        """Return the table at `rows`, ascending; all rows cost nothing.
+
+        A column is cut when it is first read: most conditions of most days read few.
+        """
         count = len(range(self.rows)[rows]) if isinstance(rows, slice) else len(rows)
-        if count == self.rows:
-            return self
-        return Table(
-            count,
-            {name: column.take(rows) for name, column in self.columns.items() if name in facts},
-        )
+        return self if count == self.rows else Table(count, _Cut(self.columns, rows))
+
+
+class _Cut(Mapping[str, Column]):
+    """Columns of a table at some rows, each cut when it is first read."""
+
+    def __init__(self, whole: Mapping[str, Column], rows: Chosen) -> None:
+        self._whole = whole
+        self._rows = rows
+        self._cut: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        found = self._cut.get(name)
+        if found is None:
+            found = self._cut[name] = self._whole[name].take(self._rows)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
 
 
 def column_type(spec: FactSpec) -> pl.DataType:

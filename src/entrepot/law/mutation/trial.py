@@ -45,6 +45,14 @@ class View:
     needs: frozenset[str]
     unmet: bool
     failed: bool
+    early: bool = False
+    """The regime of the exporter, on a day before its first rule: a person must decide."""
+
+
+_NOTHING = frozenset[str]()
+_EARLY = View(
+    "export", _NEEDS_HUMAN, _NOTHING, _NOTHING, _NOTHING, _NOTHING, False, False, early=True
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -170,8 +178,10 @@ def _view(bound: RegimeOfDay | None, facts: Facts) -> View | None:
         return None
     values = bound.prepare(facts)
     option = next((o for o in bound.bound.options if o.engages(values)), None)
-    if option is None or option.track is None:
+    if option is None:
         return None
+    if option.track is None:
+        return _EARLY if option.role == "export" else None
     verdict = option.track.judge(values)
     arising = [duty for duty in verdict.duties if duty.when(values) is not False]
     before = [duty for duty in arising if duty.duty.due.before_transfer]
@@ -207,6 +217,7 @@ def _noticed(trial: Trial, regime: str, changed: Changed) -> bool:
 
 def _holds(expect: Expectation, views: Mapping[str, View]) -> bool:
     """Say whether the sides show what a case expects of them."""
+    views = _sides(views)
     joined = _joined(views)
     rules = frozenset[str]().union(*(view.rules for view in views.values()))
     duties = frozenset[str]().union(*(view.duties for view in views.values()))
@@ -226,6 +237,13 @@ def _holds(expect: Expectation, views: Mapping[str, View]) -> bool:
         and all(_holds_on(side, views[name]) for name, side in expect.regimes.items())
         and views.keys().isdisjoint(expect.not_engaged)
     )
+
+
+def _sides(views: Mapping[str, View]) -> Mapping[str, View]:
+    """Leave out regimes that begin later where another law of the exporter's place decides."""
+    if not any(view.role == "export" and not view.early for view in views.values()):
+        return views
+    return {name: view for name, view in views.items() if not view.early}
 
 
 def _holds_on(expect: RegimeExpectation, view: View) -> bool:
@@ -279,10 +297,24 @@ def _difference(
         facts = _neighbour(library, trial, flow, chance)
         said = _view(library.regime_on(name, flow.as_of, flow.known_at), facts)
         now = _view(changed.on(flow), facts)
-        if said != now:
+        if _can_be_told(said, now):
             told = {fact: spell(v) for fact, v in facts.items() if not fact.startswith("flow.")}
             return Gap(mutant, flow, told, _told(said), _told(now))
     return None
+
+
+def _can_be_told(said: View | None, now: View | None) -> bool:
+    """Say whether a case could expect something that holds of one side and not of the other.
+
+    No case can expect that a milder outcome is not possible, or that a fact is not asked for.
+    """
+    if said is None or now is None:
+        return said is not now
+    return not (
+        said.could_be <= now.could_be
+        and said.needs <= now.needs
+        and said == dataclasses.replace(now, could_be=said.could_be, needs=said.needs)
+    )
 
 
 def _flow_near(library: Library, flow: Flow, mutant: Mutant, chance: random.Random) -> Flow:
@@ -314,6 +346,6 @@ def _neighbour(
 
 
 def _told(view: View | None) -> str:
-    if view is None:
+    if view is None or view.early:
         return "not engaged"
     return f"{OUTCOMES[view.rank]} by {', '.join(sorted(view.rules)) or 'default'}"

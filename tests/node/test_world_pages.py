@@ -89,10 +89,12 @@ def test_the_architecture_names_every_part_of_the_engine() -> None:
 def commands(name: str) -> dict[str, click.Command]:
     group = cli
     assert isinstance(group, LazyGroup)
-    found = group.get_command(click.Context(group), name)
+    context = click.Context(group)
+    found = group.get_command(context, name)
     assert found is not None
     if isinstance(found, click.Group):
-        return {f"{name} {sub}": command for sub, command in found.commands.items()}
+        inner = {sub: found.get_command(context, sub) for sub in found.list_commands(context)}
+        return {f"{name} {sub}": command for sub, command in inner.items() if command is not None}
     return {name: found}
 
 

@@ -1,13 +1,12 @@
 """The command line: `entrepot COMMAND`. Each command lives in `entrepot.node.commands.<name>`.
 
-Commands are imported only when used, so that `entrepot law show` does not pay for Polars.
+Commands are imported only when used (`entrepot.node.lazygroup`).
 Every `entrepot.kernel.errors.Error` ends here: text on standard error, or an RFC 9457 object on
 standard output when the command was given `--json`; the exit code is the error's own.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -18,6 +17,7 @@ import msgspec
 
 from entrepot import __version__
 from entrepot.kernel.errors import Error, InvalidInput, StorageError
+from entrepot.node.lazygroup import LazyGroup
 
 DEFECT = 70
 """Exit code of a defect in the program itself (EX_SOFTWARE of sysexits.h)."""
@@ -39,28 +39,11 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported on first use, from `entrepot.node.commands`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order a newcomer needs them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command, or None when there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"entrepot.node.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List commands with their one-line help without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    modules={name: (f"entrepot.node.commands.{name}", says) for name, says in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="entrepot")
 def cli() -> None:
     """Move data across borders lawfully and provably."""

@@ -4,7 +4,7 @@ A file of the cache is named after the SHA-256 of every law file, of the engine'
 what reads it, so that anything changed is simply not found. It holds data only
 (`entrepot.law.cells`) under a keyed hash, whose key lies beside it: a file that this user's
 Entrepot did not write is not even decoded. Whatever is wrong with the cache, the answer comes from
-the rulebooks. Commands that sign, verify or check law never use it.
+the rulebooks. Commands that sign, verify or check never use it.
 Why so: docs/design/010-library-cache.md.
 """
 
@@ -25,10 +25,10 @@ from pathlib import Path
 import msgspec
 
 from entrepot import __version__, law
-from entrepot.kernel.errors import InvalidInput
+from entrepot.kernel.errors import InvalidInput, InvalidLaw
 from entrepot.law.hashes import law_files
 from entrepot.law.keeping import packed_library, unpacked_library
-from entrepot.law.library import Library, laws_folder
+from entrepot.law.library import Library, laws_folder, read_library
 
 SWITCH = "ENTREPOT_CACHE"
 """Environment variable; `off`, `no`, `false` or `0` does without the cache."""
@@ -51,22 +51,31 @@ def open_library(laws: Path | str | None = None) -> Library:
 
     The same as `Library.load` in everything else, its errors included.
     """
+    library, faults = open_sound_part(laws)
+    for fault in faults.values():
+        raise fault
+    return library
+
+
+def open_sound_part(laws: Path | str | None = None) -> tuple[Library, dict[str, InvalidLaw]]:
+    """Return what `read_library` does, from the cache when all of it is sound."""
     root = laws_folder(laws)
     folder = _folder()
     if folder is None:
-        return Library.load(laws)
+        return read_library(laws)
     try:
         files = law_files(root)
         name = _name(files)
     except OSError:
-        return Library.load(laws)
+        return read_library(laws)
     found = _kept(folder, name, root, files)
     if found is not None:
-        return found
+        return found, {}
     with _uncollected():
-        library = Library.load(laws)
-    _keep(folder, name, library)
-    return library
+        library, faults = read_library(laws)
+    if not faults:
+        _keep(folder, name, library)
+    return library, faults
 
 
 def _folder() -> Path | None:
@@ -148,12 +157,16 @@ def _read(name: str, at: int, size_max_bytes: int, *, hidden: bool = False) -> b
     large."""
     # Non-blocking, so that a pipe in place of the file cannot hold the command up.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(name, flags, dir_fd=at), "rb") as stream:
-        found = os.fstat(stream.fileno())
+    opened = os.open(name, flags, dir_fd=at)
+    try:
+        found = os.fstat(opened)
         _check_own(found, name, hidden=hidden)
         if not stat.S_ISREG(found.st_mode) or found.st_size > size_max_bytes:
             raise PermissionError(f"{name} is no file of the cache")
-        return stream.read(size_max_bytes)
+        with os.fdopen(opened, "rb", closefd=False) as stream:
+            return stream.read(size_max_bytes)
+    finally:
+        os.close(opened)
 
 
 def _mac(secret: bytes, name: str, packed: bytes | memoryview) -> bytes:

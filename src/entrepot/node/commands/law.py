@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.text import Text
 
@@ -16,7 +15,7 @@ from entrepot.kernel.errors import Error, InvalidLaw
 from entrepot.law.blocks import RuleBlock
 from entrepot.law.compiler import NO_REGIME
 from entrepot.law.hashes import file_hashes
-from entrepot.law.library import Library, read_library
+from entrepot.law.library import Library
 from entrepot.law.rulebook import (
     CommitmentText,
     Dated,
@@ -31,8 +30,9 @@ from entrepot.law.rulebook import (
     ValuesText,
 )
 from entrepot.law.vocabulary import FactSpec
-from entrepot.node.commands import lawask, lawcheck, lawdiff, lawpages, lawrequest
+from entrepot.node.lawcache import open_sound_part
 from entrepot.node.layout import Indented
+from entrepot.node.lazygroup import LazyGroup
 from entrepot.node.options import DATE, laws_option
 from entrepot.node.screen import Screen
 
@@ -50,16 +50,24 @@ _EVIDENCE = {
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group("law", context_settings={"help_option_names": ["-h", "--help"]})
+PARTS: dict[str, str] = {
+    "ask": "ask only what the answer hangs on, the most telling question first",
+    "check": "run cases in both back ends, measure what they cover",
+    "diff": "say what changed between two days or two folders, and what it does",
+    "pages": "write the law as Markdown: a page per rulebook, and what is covered",
+    "request": "say what each law says to the demand of a foreign authority",
+}
+"""Commands with a module of their own (`entrepot.node.commands.law<name>`)."""
+
+
+@click.group(
+    "law",
+    cls=LazyGroup,
+    modules={name: (f"entrepot.node.commands.law{name}", says) for name, says in PARTS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def command() -> None:
     """List, show, check and compare the rulebooks and their facts."""
-
-
-command.add_command(lawask.command)
-command.add_command(lawcheck.command)
-command.add_command(lawdiff.command)
-command.add_command(lawpages.command)
-command.add_command(lawrequest.command)
 
 
 def print_json(value: object) -> None:
@@ -78,13 +86,13 @@ def span(part: Dated) -> str:
 # -- list ------------------------------------------------------------------------------------------
 
 
-@command.command("list")
+@command.command("list", short_help="list every rulebook, with the fault of one that does not load")
 @click.option("--as-of", type=DATE, default=None, help="Only what is in force on this day.")
 @laws_option
 @_json
 def list_rulebooks(as_of: date | None, laws: Path | None, as_json: bool) -> None:
     """List every rulebook; one that does not load is named with its fault."""
-    library, faults = read_library(laws)
+    library, faults = open_sound_part(laws)
     books = [book for book in library.rulebooks if _in_force(book, as_of)]
     if as_json:
         rows = [_summary(book) for book in books]
@@ -155,13 +163,13 @@ def _summary(book: Rulebook) -> dict[str, object]:
 # -- show ------------------------------------------------------------------------------------------
 
 
-@command.command("show")
+@command.command("show", short_help="show a rulebook, rule, duty, value, list, fact or profile")
 @click.argument("name", metavar="ID")
 @laws_option
 @_json
 def show(name: str, laws: Path | None, as_json: bool) -> None:
     """Show a rulebook, regime, rule, duty, value, list, entry, commitment, fact or profile."""
-    library, faults = read_library(laws)
+    library, faults = open_sound_part(laws)
     if name in library.vocabulary:
         spec = library.vocabulary[name]
         print_json(spec) if as_json else print_fact(spec)
@@ -223,6 +231,9 @@ def print_rulebook(book: Rulebook) -> None:
     )
     console.print(f"{book.file}  sha256 {book.sha256}\n")
     body = book.text.split("\n---\n", 1)[-1]
+    # Imported when used: it brings a parser and every colour scheme of code.
+    from rich.markdown import Markdown
+
     console.print(Markdown(body))
 
 
@@ -323,13 +334,13 @@ def _condition(text: str | bool) -> str:
 # -- facts -----------------------------------------------------------------------------------------
 
 
-@command.command("facts")
+@command.command("facts", short_help="list the facts: name, type, values, source, question")
 @click.option("--regime", default=None, help="Only the facts that this regime reads.")
 @laws_option
 @_json
 def facts(regime: str | None, laws: Path | None, as_json: bool) -> None:
     """List the facts: name, type, values, source, question."""
-    library, faults = read_library(laws)
+    library, faults = open_sound_part(laws)
     specs = list(library.vocabulary)
     if regime is not None:
         specs = [spec for spec in specs if spec.name in library.facts_read(regime)]

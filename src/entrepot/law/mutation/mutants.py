@@ -23,6 +23,9 @@ from entrepot.law.rulebook import Dated, Interval, ValuesText
 MEMBERS_MAX = 12
 _DAY = timedelta(days=1)
 
+Aim = tuple[str, Scalar]
+"""A fact and a value of it."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mutant:
@@ -39,6 +42,8 @@ class Mutant:
     lists: dict[str, ScopeList] = dataclasses.field(default_factory=dict)
     window: tuple[date, date] | None = None
     """The days, the last excluded, on which it can matter; None: any."""
+    aim: Aim | None = None
+    """A fact and its value for which it can matter, where it matters for one alone."""
 
 
 def mutants_of(library: Library, regime: Regime) -> Iterator[Mutant]:
@@ -63,7 +68,12 @@ def mutants_of(library: Library, regime: Regime) -> Iterator[Mutant]:
 def _of_rule(regime: Regime, place: int, rule: Rule) -> Iterator[Mutant]:
     where = rule.text.where
 
-    def changed(rule: Rule | None, what: str, window: tuple[date, date] | None = None) -> Mutant:
+    def changed(
+        rule: Rule | None,
+        what: str,
+        window: tuple[date, date] | None = None,
+        aim: Aim | None = None,
+    ) -> Mutant:
         rules = list(regime.rules)
         rules[place : place + 1] = [] if rule is None else [rule]
         return Mutant(
@@ -72,11 +82,12 @@ def _of_rule(regime: Regime, place: int, rule: Rule) -> Iterator[Mutant]:
             what,
             dataclasses.replace(regime, rules=rules),
             window=window,
+            aim=aim,
         )
 
     yield changed(None, "rule removed")
-    for node, what in changes(rule.condition):
-        yield changed(dataclasses.replace(rule, condition=node), what)
+    for node, what, aim in changes(rule.condition):
+        yield changed(dataclasses.replace(rule, condition=node), what, aim=aim)
     for interval, what, window in _moved(rule.text.interval):
         text = _dated(rule.text, interval)
         yield changed(dataclasses.replace(rule, text=text), what, window)
@@ -102,18 +113,22 @@ def _of_list(library: Library, regime: Regime, name: str) -> Iterator[Mutant]:
     listed = library.content.lists[name]
 
     def changed(
-        place: int, entry: Entry | None, what: str, window: tuple[date, date] | None = None
+        place: int,
+        entry: Entry | None,
+        what: str,
+        window: tuple[date, date] | None = None,
+        aim: Aim | None = None,
     ) -> Mutant:
         entries = list(listed.entries)
         entries[place : place + 1] = [] if entry is None else [entry]
         new = ScopeList(listed.text, tuple(entries))
         old = listed.entries[place].text
-        return Mutant(old.id, old.where, what, regime, lists={name: new}, window=window)
+        return Mutant(old.id, old.where, what, regime, lists={name: new}, window=window, aim=aim)
 
     for place, entry in enumerate(listed.entries):
         yield changed(place, None, "entry removed")
-        for node, what in changes(entry.condition):
-            yield changed(place, dataclasses.replace(entry, condition=node), what)
+        for node, what, aim in changes(entry.condition):
+            yield changed(place, dataclasses.replace(entry, condition=node), what, aim=aim)
         for interval, what, window in _moved(entry.text.interval):
             text = _dated(entry.text, interval)
             yield changed(place, dataclasses.replace(entry, text=text), what, window)
@@ -122,30 +137,33 @@ def _of_list(library: Library, regime: Regime, name: str) -> Iterator[Mutant]:
 # -- conditions ------------------------------------------------------------------------------------
 
 
-def changes(node: ir.Node) -> Iterator[tuple[ir.Node, str]]:
-    """Yield a condition changed in one place, and what was changed."""
+def changes(node: ir.Node) -> Iterator[tuple[ir.Node, str, Aim | None]]:
+    """Yield a condition changed in one place, what was changed, and the fact that it aims at."""
     match node:
         case ir.And(parts) | ir.Or(parts):
             join = ir.conjunction if isinstance(node, ir.And) else ir.disjunction
             word = "and" if isinstance(node, ir.And) else "or"
             for place, part in enumerate(parts):
-                yield join(*_without(parts, place)), f"dropped: {word} {shown(part)}"
+                yield join(*_without(parts, place)), f"dropped: {word} {shown(part)}", None
             for place, part in enumerate(parts):
-                for new, what in changes(part):
-                    yield join(*parts[:place], new, *parts[place + 1 :]), what
+                for new, what, aim in changes(part):
+                    yield join(*parts[:place], new, *parts[place + 1 :]), what, aim
         case ir.Not(part):
-            for new, what in changes(part):
-                yield ir.negation(new), what
+            for new, what, aim in changes(part):
+                yield ir.negation(new), what, aim
         case ir.Compare(op, left, right):
             for moved, what in _numbers(right):
-                yield ir.Compare(op, left, moved), f"in {shown(node)}: {what}"
+                yield ir.Compare(op, left, moved), f"in {shown(node)}: {what}", None
         case ir.In(left, members, groups) if len(members) + len(groups) > 1:
             for member in sorted(members, key=str)[:MEMBERS_MAX]:
-                yield ir.In(left, members - {member}, groups), f"{member} left out of {shown(node)}"
+                aim = (left.name, member) if isinstance(left, ir.Fact) else None
+                fewer = ir.In(left, members - {member}, groups)
+                yield fewer, f"{member} left out of {shown(node)}", aim
         case ir.Has(left, members, groups, every) if len(members) + len(groups) > 1:
             for word in sorted(members)[:MEMBERS_MAX]:
-                fewer = ir.Has(left, members - {word}, groups, every)
-                yield fewer, f"{word} left out of {shown(node)}"
+                aim = (left.name, frozenset((word,))) if isinstance(left, ir.Fact) else None
+                less = ir.Has(left, members - {word}, groups, every)
+                yield less, f"{word} left out of {shown(node)}", aim
         case _:
             return
 

@@ -295,6 +295,11 @@ def _difference(
     for trial in (chance.choice(near) for _ in range(NEIGHBOURS if near else 0)):
         flow = _flow_near(library, trial.flow, mutant, chance)
         facts = _neighbour(library, trial, flow, chance)
+        if mutant.aim is not None and chance.random() < 0.7:
+            fact, value = mutant.aim
+            facts[fact] = value
+            if fact == "flow.to":
+                flow = dataclasses.replace(flow, destination=str(value))
         said = _view(library.regime_on(name, flow.as_of, flow.known_at), facts)
         now = _view(changed.on(flow), facts)
         if _can_be_told(said, now):

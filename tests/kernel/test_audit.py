@@ -190,8 +190,8 @@ def test_the_command_prints_numbered_checks(tmp_path: Path) -> None:
     run = CliRunner().invoke(command, ["--home", str(tmp_path / "h")], standalone_mode=False)
     assert run.return_value == 0
     lines = run.output.splitlines()
-    assert [line.split()[1] for line in lines[:8]] == NAMES
-    assert lines[8] == "all checks passed"
+    assert [line.split()[1] for line in lines[:9]] == [*NAMES, "law"]
+    assert lines[9] == "all checks passed"
     flip("checkpoint")(tmp_path / "h")
     run = CliRunner().invoke(
         command, ["--home", str(tmp_path / "h"), "--json"], standalone_mode=False

@@ -198,7 +198,7 @@ def test_the_command_prints_numbered_checks(tmp_path: Path) -> None:
     )
     view = json.loads(run.output)
     assert (run.return_value, view["ok"], view["failed"]) == (1, False, ["checkpoint"])
-    assert [check["passed"] for check in view["checks"]] == [True, False] + [None] * 6
+    assert [check["passed"] for check in view["checks"]] == [True, False] + [None] * 7
 
 
 def test_the_exit_codes_are_the_documented_ones(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrepot.kernel.errors import InvalidInput
@@ -61,6 +61,8 @@ def exact(value: object) -> object:
 
 
 @given(VALUES)
+@example({"": 0, "0": ""})
+@example({"one": 1, "yes": True})
 def test_plain_values_come_back_exactly(value: object) -> None:
     assert exact(unpack(pack((value, [value])))) == exact((value, [value]))
 

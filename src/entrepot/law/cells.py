@@ -234,9 +234,8 @@ class _Packer:
 def _kind(value: object) -> Any:
     """Return what a value is packed as: its class, or the mapping of texts to numbers."""
     kind = type(value)
-    if kind is dict and isinstance(value, dict):
-        inside = {*map(type, value), *map(type, value.values())}
-        return _NUMBERS if inside == {str, int} else kind
+    if isinstance(value, dict) and {*map(type, value)} == {str}:
+        return _NUMBERS if {*map(type, value.values())} == {int} else kind
     return kind
 
 

@@ -311,14 +311,16 @@ def _difference(
 def _can_be_told(said: View | None, now: View | None) -> bool:
     """Say whether a case could expect something that holds of one side and not of the other.
 
-    No case can expect that a milder outcome is not possible, or that a fact is not asked for.
+    No case can expect that a milder outcome is not possible, or that a fact is not asked for; and
+    a day before the law, left to a person, looks like a default that leaves it to one.
     """
     if said is None or now is None:
         return said is not now
     return not (
         said.could_be <= now.could_be
         and said.needs <= now.needs
-        and said == dataclasses.replace(now, could_be=said.could_be, needs=said.needs)
+        and said
+        == dataclasses.replace(now, could_be=said.could_be, needs=said.needs, early=said.early)
     )
 
 

@@ -25,6 +25,8 @@ from entrepot.law.model import Citation
 from entrepot.law.vocabulary import Derivation, FactSpec
 from entrepot.law.vocabularyfiles import Profile
 
+MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What Python raises when values do not fit together."""
 _PLAIN = frozenset({NoneType, bool, int, float, str})
 _NUMBERS = dict[str, int]
 """Lines of the parts of a block: by far the most of all mappings."""
@@ -126,7 +128,7 @@ def unpack(content: bytes | memoryview) -> Any:
     """
     try:
         return _unpacked(content)
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (*MISFITS, msgspec.MsgspecError) as error:
         raise InvalidInput("not packed law", value=type(error).__name__) from None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.kernel.errors import InvalidInput, InvalidLaw
-from entrepot.law.cells import pack, unpack
+from entrepot.law.cells import MISFITS, pack, unpack
 from entrepot.law.compiled import Content, Regime
 from entrepot.law.jurisdictions import Jurisdictions, JurisdictionTable
 from entrepot.law.library import Library
@@ -53,7 +53,7 @@ def unpacked_library(packed: bytes | memoryview, root: Path, files: Mapping[str,
     """
     try:
         return _unpacked(unpack(packed), root, files)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except MISFITS as error:
         raise InvalidInput("not a packed library", value=type(error).__name__) from None
 
 

@@ -64,6 +64,8 @@ class Trial:
     facts: dict[str, Scalar]
     expect: Expectation
     views: dict[str, View]
+    prepared: dict[str, Facts] = dataclasses.field(default_factory=dict)
+    """Regime → its facts with what they derive, kept once asked for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -172,11 +174,15 @@ def _placed(facts: Mapping[str, Scalar], flow: Flow) -> dict[str, Scalar]:
     }
 
 
-def _view(bound: RegimeOfDay | None, facts: Facts) -> View | None:
-    """Return what a regime shows of some facts; None where it is not engaged."""
+def _view(bound: RegimeOfDay | None, facts: Facts, values: Facts | None = None) -> View | None:
+    """Return what a regime shows of some facts; None where it is not engaged.
+
+    `values` are the facts with what they derive, where that is known already.
+    """
     if bound is None:
         return None
-    values = bound.prepare(facts)
+    if values is None:
+        values = bound.prepare(facts)
     option = next((o for o in bound.bound.options if o.engages(values)), None)
     if option is None:
         return None
@@ -206,7 +212,13 @@ def _needs(verdict: Verdict, values: Facts) -> Iterator[str]:
 
 def _noticed(trial: Trial, regime: str, changed: Changed) -> bool:
     """Say whether a case fails under a mutant."""
-    view = _view(changed.on(trial.flow), trial.facts)
+    bound = changed.on(trial.flow)
+    values = None
+    if bound is not None and not changed.touched:
+        values = trial.prepared.get(regime)
+        if values is None:
+            values = trial.prepared[regime] = bound.prepare(trial.facts)
+    view = _view(bound, trial.facts, values)
     if view == trial.views.get(regime):
         return False
     views = {name: old for name, old in trial.views.items() if name != regime}

@@ -196,14 +196,14 @@
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    names($("row-names"), down, high, (span, at) => { span.style.top = `${(at + 0.5) * high}px`; });
-    names($("column-names"), across, wide, (span, at) => { span.style.left = `${(at + 0.5) * wide}px`; });
+    names($("row-names"), down, high, 11, (span, at) => { span.style.top = `${(at + 0.5) * high}px`; });
+    names($("column-names"), across, wide, 15, (span, at) => { span.style.left = `${(at + 0.5) * wide}px`; });
     $("row-names").style.height = canvas.style.height;
     place();
   };
 
-  const names = (box, places, step, put) => {
-    const every = Math.ceil(10 / step);
+  const names = (box, places, step, gap, put) => {
+    const every = Math.ceil(gap / step);
     box.replaceChildren(...places.flatMap((at, number) => {
       if (number % every) return [];
       const span = document.createElement("span");

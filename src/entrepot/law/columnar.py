@@ -12,10 +12,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from entrepot.kernel.errors import InvalidInput
@@ -373,26 +374,24 @@ class Answers:
 
     def ranks(self) -> NDArray[np.int8]:
         """Return the joined outcome per row as positions in `OUTCOMES`, shape (rows,)."""
-        return np.maximum(self.rank, self._floor())
+        self._cover()
+        return self.rank
 
-    def _floor(self) -> NDArray[np.int8]:
-        """Return what holds where no regime of the exporting place speaks."""
-        return np.where(self.exported, -1, _NEEDS_HUMAN).astype(np.int8)
+    def _cover(self) -> None:
+        """Leave to a person what no regime of the exporting place speaks to."""
+        bare = np.flatnonzero(~self.exported)
+        milder = bare[self.rank[bare] < _NEEDS_HUMAN]
+        self.rank[milder] = _NEEDS_HUMAN
+        self.code[milder] = 0
+        self.exported[bare] = True
 
     def frame(self) -> pl.DataFrame:
         """Return the answers of all rows."""
-        floor = self._floor()
-        code = np.where(floor > self.rank, 0, self.code)
         rank = self.ranks()
-        peak = np.maximum(np.maximum(self.peak, floor), rank)
-        names = list(self.rules)
-        rules = pl.Series(code.astype(np.uint32)).replace(0, None) - 1
         found = {
             "outcome": _named(rank, OUTCOMES),
-            "strictest": _named(peak, OUTCOMES),
-            "rule": rules.cast(pl.UInt16).cat.to(pl.Enum(names))
-            if names
-            else pl.repeat(None, len(rank), dtype=pl.String, eager=True),
+            "strictest": _named(np.maximum(self.peak, rank), OUTCOMES),
+            "rule": self._rules(),
         }
         if self.status:
             undecided = np.isin(rank, [OUTCOME_RANK[name] for name in UNDECIDED])
@@ -401,7 +400,16 @@ class Answers:
             found["status"] = _named(number, STATUSES)
         return pl.DataFrame(found)
 
+    def _rules(self) -> pl.Series:
+        """Return the id of the deciding rule of every row, null for none."""
+        if not self.rules:
+            return pl.repeat(None, len(self.code), dtype=pl.String, eager=True)
+        numbers: Any = pl.from_arrow(pa.array(self.code - np.uint16(1), mask=self.code == 0))
+        kind = pl.UInt8 if len(self.rules) < 256 else pl.UInt16
+        rules: pl.Series = numbers.cast(kind).cat.to(pl.Enum(list(self.rules)))
+        return rules
+
 
 def _named(numbers: NDArray[np.integer], names: Sequence[str]) -> pl.Series:
     """Turn positions in `names` into an enum."""
-    return pl.Series(numbers.astype(np.uint8)).cat.to(pl.Enum(list(names)))
+    return pl.Series(numbers.astype(np.uint8, copy=False)).cat.to(pl.Enum(list(names)))

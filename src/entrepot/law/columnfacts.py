@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from entrepot.kernel.errors import InvalidInput
 from entrepot.law.model import Scalar
-from entrepot.law.planes import Mask
+from entrepot.law.planes import Bits, Mask, mask
 from entrepot.law.vocabulary import FactSpec, Vocabulary
 
 _TYPES: dict[str, pl.DataType] = {
@@ -52,6 +52,29 @@ class Codes:
     def take(self, rows: Chosen) -> Codes:
         """Return the column at `rows`."""
         return self if isinstance(self.codes, int) else Codes(self.codes[rows], self.words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flags:
+    """Yes or no as bit planes, as Arrow keeps them: where it is true, and where it is known.
+
+    `known` None means everywhere; bits of `yes` are set only where it is known.
+    """
+
+    yes: Bits
+    known: Bits | None
+    rows: int
+
+    def take(self, rows: Chosen) -> Flags | Codes:
+        """Return the column at `rows`."""
+        if isinstance(rows, slice) and rows.start % 8 == 0:
+            here = slice(rows.start // 8, -(-rows.stop // 8))
+            known = None if self.known is None else self.known[here]
+            return Flags(self.yes[here], known, rows.stop - rows.start)
+        codes = mask(self.yes, self.rows)[rows].view(np.uint8)
+        if self.known is not None:
+            codes = np.where(mask(self.known, self.rows)[rows], codes, np.uint8(2))
+        return Codes(codes, (False, True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +111,7 @@ class Numbers:
         return Numbers(self.values[rows], None if self.missing is None else self.missing[rows])
 
 
-Column: TypeAlias = Codes | Members | Numbers
+Column: TypeAlias = Codes | Flags | Members | Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +208,7 @@ def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
     series = _typed(spec, series)
     match spec.type:
         case "bool":
-            return Codes(series.cast(pl.UInt8).fill_null(2).to_numpy(), (False, True))
+            return _flags(series)
         case "enum":
             return _enum_codes(series, tuple(spec.values))
         case "jurisdiction":
@@ -240,6 +263,20 @@ def _enum_codes(series: pl.Series, words: tuple[Any, ...]) -> Codes:
 
 def _missing(series: pl.Series) -> Mask | None:
     return series.is_null().to_numpy() if series.null_count() else None
+
+
+def _flags(series: pl.Series) -> Column:
+    """Return booleans as the bits that Arrow holds them in, without a copy where that can be."""
+    array: Any = series.rechunk().to_arrow()
+    if array.offset % 8:
+        return Codes(series.cast(pl.UInt8).fill_null(2).to_numpy(), (False, True))
+    validity, values = array.buffers()
+    here = slice(array.offset // 8, -(-(array.offset + len(series)) // 8))
+    yes = np.frombuffer(values, np.uint8)[here]
+    if not series.null_count():
+        return Flags(yes, None, len(series))
+    known = np.frombuffer(validity, np.uint8)[here]
+    return Flags(yes & known, known, len(series))
 
 
 def _text_codes(series: pl.Series) -> Codes:

@@ -17,6 +17,7 @@ from entrepot.law.bind import BoundDerivation
 from entrepot.law.columnfacts import (
     Codes,
     Column,
+    Flags,
     Members,
     Numbers,
     Table,
@@ -159,6 +160,8 @@ class Reader:
     def _words(self, name: str) -> list[Scalar]:
         seen = self.fact(name)
         words = list(seen.column.words) if isinstance(seen.column, Codes) else []
+        if isinstance(seen.column, Flags):
+            words = [False, True]
         return [*words, *(word for word in seen.derived if word not in words)]
 
     def _set_numbers(self, name: str, values: NDArray[Any] | int | float, rows: Plane) -> None:
@@ -275,6 +278,8 @@ class Reader:
             yes = _members(seen.column, node)
         elif isinstance(seen.column, Codes):
             yes = plane(where_codes(seen.column, test))
+        elif isinstance(seen.column, Flags):
+            yes = _flagged(seen.column, test)
         for word, rows in seen.derived.items():
             if test(word):
                 yes = either(yes, rows)
@@ -338,10 +343,20 @@ def _known(column: Column | None) -> Plane:
     match column:
         case None:
             return False
+        case Flags(_, known, _):
+            return True if known is None else known
         case Codes(codes, words):
             return plane(codes < len(words) if isinstance(codes, int) else codes != len(words))
         case Members(_, missing) | Numbers(_, missing):
             return True if missing is None else plane(~missing)
+
+
+def _flagged(column: Flags, test: Callable[[Any], bool]) -> Plane:
+    """Return the rows whose answer passes `test`."""
+    yes: Plane = column.yes if test(True) else False
+    if test(False):
+        yes = either(yes, without(True if column.known is None else column.known, column.yes))
+    return yes
 
 
 def _members(column: Members, node: ir.Node | None) -> Plane:

@@ -26,6 +26,7 @@ from entrepot.law.columnfacts import (
     Numbers,
     Rows,
     Table,
+    coded,
     column,
     column_type,
     constant,
@@ -113,6 +114,7 @@ def table_of(
     Raises `InvalidInput` for a column that is no fact, has another type than its fact, or holds a
     value that its fact does not know.
     """
+    frame = coded(frame, vocabulary)
     columns = {name: column(vocabulary[name], frame[name], vocabulary) for name in frame.columns}
     for name, value in (facts or {}).items():
         columns.setdefault(name, constant(vocabulary[name], value, vocabulary))

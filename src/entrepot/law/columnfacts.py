@@ -205,15 +205,14 @@ def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
 
     Raises `InvalidInput` for another type than the fact's, and for a value that it does not know.
     """
-    series = _typed(spec, series)
+    series = _typed(spec, series, coded_type(spec, vocabulary))
     match spec.type:
         case "bool":
             return _flags(series)
         case "enum":
             return _enum_codes(series, tuple(spec.values))
         case "jurisdiction":
-            words = tuple(vocabulary.jurisdictions.names)
-            return _enum_codes(_cast(spec, series, _enum(words)), words)
+            return _enum_codes(series, words_of(spec, vocabulary))
         case "text":
             return _text_codes(series)
         case "set" | "jurisdictions":
@@ -225,8 +224,32 @@ def column(spec: FactSpec, series: pl.Series, vocabulary: Vocabulary) -> Column:
             return Numbers(series.fill_null(0).to_numpy(), _missing(series))
 
 
-def _typed(spec: FactSpec, series: pl.Series) -> pl.Series:
-    kind, expected = series.dtype, column_type(spec)
+def coded_type(spec: FactSpec, vocabulary: Vocabulary) -> pl.DataType:
+    """Return the type in which a fact's words are numbers; of other facts their own type."""
+    if spec.type == "jurisdiction":
+        return _enum(tuple(vocabulary.jurisdictions.names))
+    return column_type(spec)
+
+
+def coded(frame: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Return a frame with texts of known words as numbers, all columns at once where that can be.
+
+    What does not fit is left as it is, for `column` to say which column holds it.
+    """
+    kinds = {
+        name: kind
+        for name, held in frame.schema.items()
+        if held == pl.String
+        and isinstance(kind := coded_type(vocabulary[name], vocabulary), pl.Enum)
+    }
+    try:
+        return frame.with_columns(pl.col(name).cast(kind) for name, kind in kinds.items())
+    except pl.exceptions.InvalidOperationError:
+        return frame
+
+
+def _typed(spec: FactSpec, series: pl.Series, expected: pl.DataType) -> pl.Series:
+    kind = series.dtype
     worded = isinstance(expected, (pl.Enum, pl.String))
     words = worded and isinstance(kind, (pl.Enum, pl.Categorical, pl.String))
     numeric = expected.is_numeric() and kind.is_numeric()
@@ -234,7 +257,8 @@ def _typed(spec: FactSpec, series: pl.Series) -> pl.Series:
         return series.cast(expected)
     if kind != expected and not numeric and not words:
         raise InvalidInput(
-            f"column {spec.name} has type {kind}", remedy=f"expected {expected} for this fact"
+            f"column {spec.name} has type {kind}",
+            remedy=f"expected {column_type(spec)} for this fact",
         )
     if words and kind != expected:
         return _cast(spec, series.cast(pl.String), expected)

@@ -171,6 +171,8 @@ def print_failure(result: CaseResult) -> None:
 def print_coverage(library: Library, coverage: Coverage) -> None:
     """Print how many rules there are and which ones no case decides, or none refuses."""
     click.echo(f"{len(library.rulebooks)} rulebooks, {coverage.rules} rules, both back ends")
+    places = {regime.text.block.jurisdiction for regime in library.content.regimes.values()}
+    click.echo(f"{len(places)} jurisdictions: {', '.join(sorted(places))}")
     if coverage.never_commenced:
         click.echo(f"never commenced: {', '.join(coverage.never_commenced)}")
     for what, names in (

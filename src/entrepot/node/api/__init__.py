@@ -1,0 +1,9 @@
+"""The node's HTTP interface for programs: acts, proofs, the log, the registry's reads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from entrepot.node.api import health
+
+ROUTES: Final[list[Any]] = [*health.ROUTES]

@@ -1,0 +1,73 @@
+"""Whether the process lives (`/healthz`) and whether it should be asked (`/readyz`)."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get
+
+from entrepot.node.running import Running
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process answers. `status` is `ok`."""
+
+    status: str
+    uptime_s: int
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether the node can serve, and what of it cannot. `role` is `leader` or `follower`."""
+
+    ready: bool
+    role: str
+    tree_size: int
+    queue_depth_acts: int
+    disk_free_bytes: int
+    failed: list[str]
+
+
+@get("/healthz", tags=["operating"], sync_to_thread=False, summary="Is the process alive")
+def healthz(request: Request[Any, Any, Any]) -> Response[Health]:
+    """Answer while the process lives; says nothing of the disk or the database."""
+    running: Running = request.app.state.running
+    return Response(Health("ok", int(time.time() - running.started_at)), headers=NO_STORE)
+
+
+@get("/readyz", tags=["operating"], sync_to_thread=True, summary="Can the node be asked")
+def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
+    """Answer 200 when acts can be taken and reads answered, else 503 with what fails."""
+    found = readiness(request.app.state.running)
+    return Response(found, status_code=200 if found.ready else 503, headers=NO_STORE)
+
+
+def readiness(running: Running) -> Readiness:
+    """Check disk, queue and role of a running node."""
+    failed = []
+    free = shutil.disk_usage(running.home).free
+    if free < running.settings.ready.disk_free_min_bytes:
+        failed.append("disk")
+    if running.intake.depth >= running.settings.intake.queue_max_acts:
+        failed.append("queue")
+    return Readiness(
+        not failed, "leader", running.node.log.size, running.intake.depth, free, failed
+    )
+
+
+@get(
+    "/openapi.json",
+    include_in_schema=False,
+    sync_to_thread=True,
+)
+def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer the OpenAPI 3.1 document of every route of this node."""
+    content = msgspec.json.encode(request.app.openapi_schema.to_schema())
+    return Response(content, media_type="application/json")
+
+
+ROUTES: Final = [healthz, readyz, openapi]

@@ -1,0 +1,71 @@
+"""The application: routes of every part of the node, one error shape, one OpenAPI 3.1 document.
+
+`make_app(running)` wires what is installed; it opens nothing and starts nothing. A part of the node
+is a package with `ROUTES` (Litestar handlers or routers) and, when it works in the background,
+`BACKGROUND` (coroutine functions that take the running node and end when they are cancelled).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final, TypeAlias
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import License
+
+from entrepot import __version__
+from entrepot.node.api.problems import HANDLERS
+from entrepot.node.running import Running
+
+PARTS: Final = (
+    "entrepot.node.api",
+    "entrepot.node.face",
+    "entrepot.node.witnessing",
+    "entrepot.node.scitt",
+)
+"""Packages of the node with routes, in the order in which they are asked."""
+
+Background: TypeAlias = Callable[[Running], Coroutine[Any, Any, None]]
+
+
+def make_app(running: Running) -> Litestar:
+    """Return the application over a running node; handlers find it as `app.state.running`."""
+    routes = [route for part in _parts() for route in getattr(part, "ROUTES", ())]
+    return Litestar(
+        route_handlers=routes,
+        exception_handlers=HANDLERS,
+        state=State({"running": running}),
+        openapi_config=_description(running),
+        request_max_body_size=running.settings.http.body_max_bytes,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def background(_running: Running) -> list[Background]:
+    """Return what the parts of the node do in the background."""
+    return [task for part in _parts() for task in getattr(part, "BACKGROUND", ())]
+
+
+def _parts() -> list[Any]:
+    return [import_module(name) for name in PARTS if find_spec(name) is not None]
+
+
+def _description(running: Running) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Entrepot node",
+        version=__version__,
+        description=(
+            "Signed acts in, receipts and cited decisions out; a public log of both. "
+            "Errors are RFC 9457 problem objects."
+        ),
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        path="/openapi",
+        render_plugins=[JsonRenderPlugin(path="/json")],
+        use_handler_docstrings=True,
+    )

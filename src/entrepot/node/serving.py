@@ -1,0 +1,94 @@
+"""Serving: the application on Granian, in this process, with a stop that loses nothing.
+
+One process holds the writer. Granian's HTTP runs in native threads beside the interpreter, so the
+server is embedded rather than supervised: one process at rest, and the one that gets the signal is
+the one that holds the acts. On SIGTERM or SIGINT: (1) no new connections, answers under way finish;
+(2) background work is cancelled; (3) the intake finishes what it took; (4) log and store close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+from litestar import Litestar
+
+from entrepot.node.app import background, make_app
+from entrepot.node.running import Running
+
+HEADERS_MAX_BYTES: Final = 65_536
+"""All header lines of one request; the reader's buffer bounds them."""
+LOG: Final = logging.getLogger("entrepot.serving")
+
+
+def serve(running: Running, *, on_ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; the running node is closed when this returns.
+
+    `on_ready` is called once requests can be answered.
+    """
+    try:
+        asyncio.run(_serve(running, make_app(running), on_ready))
+    finally:
+        running.close()
+
+
+async def _serve(
+    running: Running, app: Litestar, on_ready: Callable[[], None] | None = None
+) -> None:
+    server = _server(running, app)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    tasks: list[asyncio.Task[None]] = [
+        loop.create_task(task(running)) for task in background(running)
+    ]
+    if on_ready is not None:
+        tasks.append(loop.create_task(_when_open(running, on_ready)))
+    try:
+        await server.serve()
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _when_open(running: Running, on_ready: Callable[[], None]) -> None:
+    """Call `on_ready` once a connection to our own address succeeds."""
+    http = running.settings.http
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)  # noqa: S104
+    while True:
+        try:
+            _reader, writer = await asyncio.open_connection(host, http.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        on_ready()
+        return
+
+
+def _server(running: Running, app: Litestar) -> Server:
+    http = running.settings.http
+    return Server(
+        app,
+        address=http.host,
+        port=http.port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        backlog=max(128, http.connections_max),
+        backpressure=http.connections_max,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=http.header_timeout_s * 1000, max_buffer_size=HEADERS_MAX_BYTES
+        ),
+        http2_settings=HTTP2Settings(max_headers_size=HEADERS_MAX_BYTES),
+        log_enabled=False,
+    )

@@ -153,6 +153,7 @@ def test_other_kinds_of_keys_are_refused(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(InvalidInput, match="neither"):
         load_key(path)
+    other = ec.generate_private_key(ec.SECP384R1())
     pem = other.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(InvalidInput, match="neither"):
         public_key_from_pem(pem)

@@ -23,6 +23,7 @@ from entrepot.kernel.home import open_node
 from entrepot.kernel.institution import ActKind, Facts, Institution, Request, kinds_by_name
 from entrepot.kernel.keys import new_key
 from entrepot.kernel.receipt import verify_receipt
+from entrepot.kernel.receiving import AHEAD_MAX_S
 from entrepot.kernel.record import (
     Entry,
     Sealed,
@@ -31,7 +32,7 @@ from entrepot.kernel.record import (
     decode_ruling,
     open_sealed,
 )
-from entrepot.kernel.sequencer import AHEAD_MAX_S, Answer
+from entrepot.kernel.sequencer import Answer
 
 
 def test_a_granted_act_is_logged_applied_and_receipted(tmp_path: Path) -> None:

@@ -71,8 +71,13 @@ class SignedAct:
         return self._claims.issuer
 
     @property
+    def unverified_kind(self) -> str:
+        """The kind the act claims to be; use it only to find out how to verify it."""
+        return self._claims.kind
+
+    @property
     def unverified_body(self) -> dict[object, object]:
-        """The body as the bytes have it; only for acts that this node verified when it took them.
+        """The body as the bytes have it: for acts verified before, or to find the key it carries.
 
         Raises InvalidInput when it is no map.
         """

@@ -19,10 +19,12 @@ from types import TracebackType
 from typing import Final
 
 from entrepot.kernel import files
+from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.checkpoint import LogKeys, LogSigner
 from entrepot.kernel.errors import NotFound, StorageError
 from entrepot.kernel.export import write_export
 from entrepot.kernel.institution import Institution, kinds_by_name
+from entrepot.kernel.keyring import key_ring
 from entrepot.kernel.keys import (
     Algorithm,
     Kid,
@@ -117,10 +119,13 @@ def open_node(
     *,
     institutions: tuple[Institution, ...] = (),
     passphrase: bytes | None = None,
+    relying_party: RelyingParty | None = None,
     clock: Callable[[], int] = system_clock,
     crash: CrashPoint = no_crash,
 ) -> Node:
     """Open a home, making it with fresh keys on first use, and recover from any crash.
+
+    `relying_party` is the site where persons approve acts with passkeys (`kernel.approval`).
 
     Raises StorageError (another writer, full or read-only disk, damage, restored old backup),
     InvalidInput (keys readable by others, wrong passphrase).
@@ -140,7 +145,8 @@ def open_node(
 
         log = Log.open(home / "log", store, signer, clock=clock, genesis=genesis, crash=crash)
         keys = party_keys(home)
-        sequencer = Sequencer(log, kinds=kinds, keys=keys)
+        ring = key_ring(keys, institutions)
+        sequencer = Sequencer(log, kinds=kinds, keys=ring, site=relying_party)
     except BaseException:
         store.close()
         raise

@@ -8,6 +8,11 @@ calls them in this order, inside one transaction of one writer:
     decide(request, facts) step 4  pure (no clock, no randomness, no I/O): the Decision.
     apply(write, record)   step 6  fold one record into the institution's own tables. Must succeed.
 
+Of the parties it knows: `keys` says whose acts are accepted now, `known_keys` whose ever were (for
+those who check again), `rekeys` names the kinds after which that may have changed. What falls due
+by time alone is no queue but a view, `due`; the node submits it, and the rule grants it because the
+day has come, whoever sends it.
+
 `facts` and the body are personal or commercial data: they are kept in the store as *evidence*,
 committed to in the log with a salt, and can be erased. Effects are kept for good, because state
 is rebuilt from them, so effects hold pseudonyms, hashes and counts only. `apply` therefore sees the
@@ -16,16 +21,17 @@ record (index, kind, act id, issuer, time, outcome, effects) and nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection, MetaData
 
-from entrepot.kernel.acts import ActId
+from entrepot.kernel.acts import ACT_ID_BYTES, ActId
 from entrepot.kernel.decisions import Decision, Effect, Outcome
 from entrepot.kernel.errors import Conflict, InvalidInput
-from entrepot.kernel.keys import Kid
+from entrepot.kernel.keys import Kid, PublicKey
 
 Body = TypeVar("Body")
 
@@ -41,6 +47,8 @@ class Request(Generic[Body]):
     body: Body
     decided_at: int
     """The sequencer's clock, read once per act; the only clock a rule may use."""
+    approved_by: Kid | None = None
+    """The credential of the person whose passkey approved this very act (`kernel.approval`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class ActKind(Generic[Body]):
     """One kind of act: its name (`clear-shipment`) and the four functions of the contract.
 
     `public=True` publishes evidence and effects whole in the log; they can then never be erased.
+    `enrols` is for kinds that a key not known here may sign, such as an application: it returns the
+    key that the body carries, and the act is verified with it when the thumbprint is its key id.
     """
 
     name: str
@@ -85,6 +95,30 @@ class ActKind(Generic[Body]):
     decide: Callable[[Request[Body], Facts], Decision]
     apply: Callable[[Connection, Record], None] = apply_nothing
     public: bool = False
+    enrols: Callable[[dict[object, object]], PublicKey | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DueAct:
+    """An act that time alone asks for: the end of a notice period, an expiry.
+
+    `key` tells it from every other one of its kind; `due_at` in POSIX seconds.
+    """
+
+    kind: str
+    body: dict[str, object]
+    key: str
+    due_at: int
+
+    @property
+    def act_id(self) -> ActId:
+        """The id it is submitted under, always the same, so that it is carried out once."""
+        digest = hashlib.sha256(f"due\0{self.kind}\0{self.key}".encode()).digest()
+        return ActId(digest[:ACT_ID_BYTES])
+
+
+KeyLookup = Callable[[Connection, Kid], PublicKey | None]
+"""Finds the key of a thumbprint in an institution's tables, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +126,19 @@ class Institution:
     """A named set of kinds, with the tables that only their `apply` writes.
 
     Every table needs a primary key; `fsck` rebuilds all of them from the records and compares.
+    Tables of nodes that are nobody's record are named `local_…` and belong to no institution.
     """
 
     name: str
     kinds: tuple[ActKind[Any], ...]
     tables: MetaData = field(default_factory=MetaData)
+    keys: KeyLookup | None = None
+    known_keys: KeyLookup | None = None
+    rekeys: frozenset[str] = frozenset()
+    due: Callable[[Connection, int], Sequence[DueAct]] | None = None
+
+
+LOCAL_PREFIX: Final = "local_"
 
 
 def kinds_by_name(institutions: tuple[Institution, ...]) -> dict[str, ActKind[Any]]:
@@ -106,8 +148,10 @@ def kinds_by_name(institutions: tuple[Institution, ...]) -> dict[str, ActKind[An
         for table in institution.tables.sorted_tables:
             if not table.primary_key.columns:
                 raise InvalidInput("a state table needs a primary key", value=table.name)
+            if table.name.startswith(LOCAL_PREFIX):
+                raise InvalidInput("a local table is no state of an institution", value=table.name)
         for kind in institution.kinds:
-            if kind.name in kinds or kind.name == "genesis":
+            if kind.name in kinds or kind.name in ("genesis", "erasure"):
                 raise Conflict("two kinds of act have one name", value=kind.name)
             kinds[kind.name] = kind
     return kinds

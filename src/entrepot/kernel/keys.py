@@ -1,5 +1,7 @@
 """Keys: Ed25519 (RFC 8032) for acts, checkpoints and receipts; ML-DSA-44 (FIPS 204) beside it.
 
+ES256 (ECDSA on P-256, RFC 9053 2.1) is verified only: it is what the passkeys of persons sign with.
+
 A key's name is the SHA-256 thumbprint of its COSE key (RFC 9679). Private keys live in PKCS #8 PEM
 files of mode 0600 (RFC 5958), optionally under a passphrase; they are never printed, and their
 repr shows only the thumbprint. Who a key belongs to is not known here.
@@ -17,8 +19,11 @@ from pathlib import Path
 from typing import NewType
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -29,6 +34,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from entrepot.kernel import files
 from entrepot.kernel.encoding import encode, to_base64url
@@ -47,11 +54,20 @@ class Algorithm(IntEnum):
     ED25519 = -8
     """EdDSA. The newer number -19 (RFC 9864) means the same; foreign verifiers know -8 today."""
     ML_DSA_44 = -48
+    ES256 = -7
+
+
+ED25519_SIGNATURE_BYTES = ES256_SIGNATURE_BYTES = 64
+P256_POINT_BYTES = 65
+"""An uncompressed point of P-256: 0x04, x, y (SEC 1, 2.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key: algorithm and raw bytes (32 for Ed25519, 1,312 for ML-DSA-44)."""
+    """A public key: algorithm and raw bytes.
+
+    32 bytes for Ed25519, 1,312 for ML-DSA-44, 65 (an uncompressed point) for ES256.
+    """
 
     algorithm: Algorithm
     raw: bytes = field(repr=False)
@@ -66,10 +82,14 @@ class PublicKey:
         return _thumbprint(self.algorithm, self.raw)
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Return if `signature` over `message` holds, raise VerificationError if it does not."""
+        """Return if `signature` over `message` holds, raise VerificationError if it does not.
+
+        Ed25519 is verified by libsodium, which lets other threads of Python run meanwhile and is
+        strict about small orders and encodings; ES256 takes r and s, 32 bytes each (RFC 9053 2.1).
+        """
         try:
-            _loaded(self.algorithm, self.raw).verify(signature, message)
-        except InvalidSignature:
+            _verify(self.algorithm, self.raw, signature, message)
+        except (InvalidSignature, BadSignatureError, ValueError):
             raise VerificationError(
                 "signature does not hold",
                 value=f"key {self.kid.hex()[:16]}",
@@ -77,7 +97,7 @@ class PublicKey:
             ) from None
 
     def pem(self) -> bytes:
-        """Return the key as SubjectPublicKeyInfo PEM (RFC 8410 for Ed25519)."""
+        """Return the key as SubjectPublicKeyInfo PEM (RFC 8410 for Ed25519, RFC 5480 for P-256)."""
         key = _loaded(self.algorithm, self.raw)
         return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
@@ -194,7 +214,10 @@ def public_key_from_pem(pem: bytes, *, where: str = "public key") -> PublicKey:
         return PublicKey(Algorithm.ED25519, key.public_bytes_raw())
     if isinstance(key, MLDSA44PublicKey):
         return PublicKey(Algorithm.ML_DSA_44, key.public_bytes_raw())
-    raise InvalidInput("key is neither Ed25519 nor ML-DSA-44", value=where)
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return PublicKey(Algorithm.ES256, point)
+    raise InvalidInput("key is neither Ed25519, ML-DSA-44 nor P-256", value=where)
 
 
 def _read_key_file(path: Path, *, private: bool) -> bytes:
@@ -232,14 +255,37 @@ def _wrap(secret: Ed25519PrivateKey | MLDSA44PrivateKey) -> PrivateKey:
 
 
 @lru_cache(maxsize=4096)
-def _loaded(algorithm: Algorithm, raw: bytes) -> Ed25519PublicKey | MLDSA44PublicKey:
+def _loaded(
+    algorithm: Algorithm, raw: bytes
+) -> Ed25519PublicKey | MLDSA44PublicKey | ec.EllipticCurvePublicKey:
     """Parse a public key once: parsing costs about a tenth of a verification."""
     try:
         if algorithm is Algorithm.ED25519:
             return Ed25519PublicKey.from_public_bytes(raw)
+        if algorithm is Algorithm.ES256:
+            if len(raw) != P256_POINT_BYTES:
+                raise ValueError("not an uncompressed point")
+            return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
         return MLDSA44PublicKey.from_public_bytes(raw)
     except ValueError:
         raise InvalidInput(f"not a public key of {algorithm.name}", value=raw[:16].hex()) from None
+
+
+def _verify(algorithm: Algorithm, raw: bytes, signature: bytes, message: bytes) -> None:
+    """Raise one of the libraries' errors when the signature does not hold."""
+    if algorithm is Algorithm.ED25519:
+        if len(signature) != ED25519_SIGNATURE_BYTES:
+            raise InvalidSignature
+        crypto_sign_open(signature + message, raw)
+        return
+    key = _loaded(algorithm, raw)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if len(signature) != ES256_SIGNATURE_BYTES:
+            raise InvalidSignature
+        r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
+        key.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+    else:
+        key.verify(signature, message)
 
 
 @lru_cache(maxsize=4096)
@@ -247,6 +293,8 @@ def _thumbprint(algorithm: Algorithm, raw: bytes) -> Kid:
     """RFC 9679 section 3: SHA-256 over the deterministic CBOR of the required COSE_Key members."""
     if algorithm is Algorithm.ED25519:
         cose_key: dict[int, object] = {1: 1, -1: 6, -2: raw}  # OKP, Ed25519 (RFC 9053 7.1, 7.2)
+    elif algorithm is Algorithm.ES256:
+        cose_key = {1: 2, -1: 1, -2: raw[1:33], -3: raw[33:]}  # EC2, P-256 (RFC 9053 7.1.1)
     else:
         cose_key = {1: 7, 3: int(algorithm), -1: raw}  # AKP (ML-DSA for COSE)
     return Kid(hashlib.sha256(encode(cose_key)).digest())

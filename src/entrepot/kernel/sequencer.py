@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from entrepot.kernel.acts import ActId, SignedAct, VerifiedAct, verify_act
+from entrepot.kernel.acts import ActId, VerifiedAct
+from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.decisions import Decision, effects_of
 from entrepot.kernel.errors import (
     Conflict,
@@ -26,15 +27,18 @@ from entrepot.kernel.errors import (
     InvalidInput,
     NotFound,
     StorageError,
-    VerificationError,
 )
 from entrepot.kernel.institution import ActKind, Facts, Record, Request
-from entrepot.kernel.keys import Kid, PublicKey
+from entrepot.kernel.keyring import Finder, KeyRing
+from entrepot.kernel.keys import Kid
 from entrepot.kernel.log import Log, Staged
+from entrepot.kernel.receiving import Received, Receiver, require_accepted
 from entrepot.kernel.record import (
     ERASURE,
     SALT_BYTES,
+    OwnEntry,
     Sealed,
+    decode_entry,
     decode_ruling,
     encode_entry,
     encode_evidence,
@@ -44,8 +48,10 @@ from entrepot.kernel.record import (
 from entrepot.kernel.store import RECORDS, read_only
 from entrepot.kernel.tiles import ENTRY_MAX_BYTES
 
-AHEAD_MAX_S: Final = 300
-"""How far an act's time of issue may lie ahead of our clock: clocks differ, minutes at most."""
+BEHIND_MAX_S: Final = 300
+"""How far our clock may fall behind the last entry of the log (a correction) before we stop."""
+FIND_MAX: Final = 400
+"""Acts looked up by one query; databases limit the parameters of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class _Batch:
     """The acts of one transaction on their way: entries and rows to be written at its end."""
 
     first: int
+    now: int
+    accepted: Finder
     entries: list[bytes] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     known: dict[tuple[Kid, ActId], _Settled] = field(default_factory=dict)
@@ -107,10 +115,14 @@ class Sequencer:
         log: Log,
         *,
         kinds: Mapping[str, ActKind[Any]],
-        keys: Mapping[Kid, PublicKey],
+        keys: KeyRing,
+        site: RelyingParty | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """Bind the parts. `keys` are those whose acts are accepted; the clock is the log's."""
+        """Bind the parts. `keys` says whose acts are accepted; the clock is the log's.
+
+        `site` is where persons approve acts with their passkeys; without it no approval holds.
+        """
         self._store = log.store
         self._log = log
         self._kinds = kinds
@@ -119,6 +131,8 @@ class Sequencer:
         self._entropy = entropy
         self._crash = log.crash
         self._writer = threading.Lock()
+        self._receiver = Receiver(log.store, kinds, keys, site=site, crash=log.crash)
+        self._latest = _latest_time(log)
 
     def submit(self, act: bytes) -> Answer:
         """Carry one act through the six steps; durable, logged and applied when this returns.
@@ -136,15 +150,16 @@ class Sequencer:
         """Carry many acts through the six steps in one transaction and one checkpoint.
 
         Each is decided seeing the effects of those before it. An act that is rejected has its
-        error in its place; StorageError is raised and concerns all.
+        error in its place; StorageError is raised and concerns all. Steps 1 and 2 need no writer,
+        so that two callers overlap: one verifies while the other decides.
         """
+        received = self._receiver.receive(acts)
         with self._writer:
             self._log.publish()
-            requests = [self._receive(act) for act in acts]
             try:
                 with self._store.writing() as write:
                     self._crash("begun")
-                    settled, staged = self._settle_all(write, requests)
+                    settled, staged = self._settle_all(write, received)
                     self._crash("staged")
             except StorageError:
                 self._log.recover()
@@ -156,43 +171,17 @@ class Sequencer:
             self._crash("answered")
             return answers
 
-    def _receive(self, raw: bytes) -> tuple[VerifiedAct, Request[Any]] | Error:
-        """Steps 1 and 2: verify the signature, check the shape. Nothing is read or written."""
-        try:
-            signed = SignedAct(raw)
-            key = self._keys.get(signed.unverified_kid)
-            if key is None:
-                raise VerificationError(
-                    "act is signed by a key that is not known here",
-                    value=signed.unverified_kid.hex(),
-                    remedy="enrol the party's public key first (entrepot keys list)",
-                )
-            act = verify_act(signed, key)
-            self._crash("verified")
-            kind = self._kinds.get(act.kind)
-            if kind is None:
-                raise InvalidInput(
-                    "kind of act is not known here", value=act.kind, remedy=", ".join(self._kinds)
-                )
-            now = self._clock()
-            if act.issued_at > now + AHEAD_MAX_S:
-                raise InvalidInput(
-                    "act is issued in the future", value=act.issued_at, remedy="set the clock right"
-                )
-            body = kind.shape(act.body)
-            self._crash("shaped")
-        except Error as error:
-            return error
-        return act, Request(act.kind, act.act_id, act.issuer, act.issued_at, body, now)
-
     def _settle_all(
-        self, write: sa.Connection, requests: Sequence[tuple[VerifiedAct, Request[Any]] | Error]
+        self, write: sa.Connection, received: Sequence[Received | Error]
     ) -> tuple[list[_Settled | Error], Staged | None]:
         """Steps 3 to 6 for every act, then the log's entries, all inside the transaction."""
-        batch = _Batch(self._log.sequenced_size)
+        batch = _Batch(self._log.sequenced_size, self._now(), self._keys.remembering(write))
+        batch.known = _find_all(
+            write, [item.act for item in received if isinstance(item, Received)]
+        )
         settled: list[_Settled | Error] = []
-        for item in requests:
-            settled.append(item if isinstance(item, Error) else self._settle(write, batch, *item))
+        for item in received:
+            settled.append(item if isinstance(item, Error) else self._settle(write, batch, item))
         if not batch.entries:
             return settled, None
         for row in batch.rows:
@@ -200,12 +189,25 @@ class Sequencer:
         write.execute(RECORDS.insert(), batch.rows)
         return settled, self._log.sequence(write, batch.entries)
 
-    def _settle(
-        self, write: sa.Connection, batch: _Batch, act: VerifiedAct, request: Request[Any]
-    ) -> _Settled | Error:
+    def _now(self) -> int:
+        """Return the time of this batch, POSIX seconds; never earlier than that of the last one.
+
+        Raises StorageError when the clock is far behind the log: then it jumped, now or before.
+        """
+        now = self._clock()
+        if self._latest - now > BEHIND_MAX_S:
+            raise StorageError(
+                "the clock of this machine is behind the last entry of the log",
+                value=f"{self._latest - now:,} seconds",
+                remedy="set the clock right; nothing was decided meanwhile",
+            )
+        self._latest = max(self._latest, now)
+        return self._latest
+
+    def _settle(self, write: sa.Connection, batch: _Batch, item: Received) -> _Settled | Error:
         """Steps 3 to 6 for one act. After the entry is appended, nothing may fail any more."""
-        kind = self._kinds[act.kind]
-        known = batch.known.get((act.issuer, act.act_id)) or _find(write, act)
+        act, kind = item.act, item.kind
+        known = batch.known.get((act.issuer, act.act_id))
         if known is not None:
             if known.digest == act.digest:
                 return _Settled(known.index, known.digest, None)
@@ -215,12 +217,22 @@ class Sequencer:
                 remedy="make a fresh act id for every new act",
             )
         try:
+            require_accepted(item, batch.accepted, now=batch.now)
+            request = Request(
+                act.kind,
+                act.act_id,
+                act.issuer,
+                act.issued_at,
+                item.body,
+                batch.now,
+                item.approved_by,
+            )
             with read_only(write):
                 facts = kind.facts(write, request)
             self._crash("facts-loaded")
             decision = kind.decide(request, facts)
             self._crash("decided")
-            row, entry = self._seal(act, request, facts, decision)
+            row, entry = self._seal(item, facts, decision, batch.now)
         except StorageError:
             raise
         except Error as error:
@@ -231,26 +243,21 @@ class Sequencer:
         settled = _Settled(index, act.digest, (decision, entry))
         batch.known[act.issuer, act.act_id] = settled
         self._crash("appended")
-        kind.apply(
-            write,
-            Record(
-                index,
-                act.kind,
-                act.act_id,
-                act.issuer,
-                request.decided_at,
-                decision.outcome,
-                effects_of(decision),
-            ),
+        effects = effects_of(decision)
+        record = Record(
+            index, act.kind, act.act_id, act.issuer, batch.now, decision.outcome, effects
         )
+        kind.apply(write, record)
+        if act.kind in self._keys.rekeys:
+            batch.accepted = self._keys.remembering(write)
         self._crash("applied")
         return settled
 
     def _seal(
-        self, act: VerifiedAct, request: Request[Any], facts: Facts, decision: Decision
+        self, item: Received, facts: Facts, decision: Decision, at: int
     ) -> tuple[dict[str, object], bytes]:
         """Return the row of a record and its log entry; InvalidInput when it is too large."""
-        public = self._kinds[act.kind].public
+        act, public = item.act, item.kind.public
         parts = []
         for content in (
             encode_evidence(act.raw, facts),
@@ -261,7 +268,7 @@ class Sequencer:
         entry = encode_entry(
             act.kind,
             act.act_id,
-            request.decided_at,
+            at,
             decision.outcome,
             evidence=evidence,
             ruling=ruling,
@@ -336,12 +343,27 @@ class Sequencer:
             return staged.first
 
 
-_FIND: Final = sa.select(RECORDS.c.index, RECORDS.c.digest).where(
-    RECORDS.c.issuer == sa.bindparam("issuer"), RECORDS.c.act_id == sa.bindparam("act_id")
-)
+def _latest_time(log: Log) -> int:
+    """Return the time of the newest entry, POSIX seconds; 0 when it is none of ours."""
+    try:
+        entry = decode_entry(log.tree().entry(log.size - 1))
+    except InvalidInput:
+        return 0
+    return entry.at if isinstance(entry, OwnEntry) else entry.decided_at
 
 
-def _find(write: sa.Connection, act: VerifiedAct) -> _Settled | None:
-    """Return where this act id of this issuer is already recorded."""
-    row = write.execute(_FIND, {"issuer": act.issuer, "act_id": act.act_id}).one_or_none()
-    return None if row is None else _Settled(row[0], row[1], None)
+def _find_all(
+    write: sa.Connection, acts: Sequence[VerifiedAct]
+) -> dict[tuple[Kid, ActId], _Settled]:
+    """Return those of the acts that are already recorded, in a few queries."""
+    found: dict[tuple[Kid, ActId], _Settled] = {}
+    for first in range(0, len(acts), FIND_MAX):
+        asked = [(act.issuer, act.act_id) for act in acts[first : first + FIND_MAX]]
+        query = _RECORDED.where(sa.tuple_(RECORDS.c.issuer, RECORDS.c.act_id).in_(asked))
+        for index, digest, issuer, act_id in write.execute(query):
+            key = (Kid(bytes(issuer)), ActId(bytes(act_id)))
+            found[key] = _Settled(index, bytes(digest), None)
+    return found
+
+
+_RECORDED: Final = sa.select(RECORDS.c.index, RECORDS.c.digest, RECORDS.c.issuer, RECORDS.c.act_id)

@@ -1,0 +1,64 @@
+"""What the face needs of the running node: store, clock, addresses. One place reads `app.state`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from litestar import Request
+
+from entrepot.kernel.store import Store
+from entrepot.node.settings import Settings
+
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The node around a page. `now` returns POSIX seconds."""
+
+    running: Any
+    store: Store
+    now: Callable[[], int]
+    origins: tuple[str, ...]
+    secure: bool
+
+
+def surroundings_of(request: Request[Any, Any, Any]) -> Surroundings:
+    """Return the node's store, clock and public addresses for this request."""
+    running = request.app.state.running
+    settings = running.settings
+    return Surroundings(
+        running=running,
+        store=running.node.store,
+        now=running.clock,
+        origins=own_origins(settings),
+        secure=settings.url.startswith("https://"),
+    )
+
+
+def own_origins(settings: Settings) -> tuple[str, ...]:
+    """Return the origins from which our own pages are served.
+
+    On a loopback address both of its names count: a passkey needs `localhost`, since a relying
+    party's id is a domain and never an address (WebAuthn Level 3, 5.1.3).
+    """
+    origin = origin_of(settings.url)
+    found = [origin, *(origin_of(one) for one in settings.relying_party.origins)]
+    for name in LOOPBACK_NAMES:
+        if f"://{name}:" in f"{origin}:":
+            found += [origin.replace(f"://{name}", f"://{other}") for other in LOOPBACK_NAMES]
+    return tuple(dict.fromkeys(found))
+
+
+def origin_of(url: str) -> str:
+    """Return the origin (scheme, host, port) of a URL, as browsers write it (RFC 6454 6.2)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def node_name(around: Surroundings) -> str:
+    """Return the name under which the operator founded the registry, else the host's."""
+    return urlsplit(around.origins[0]).netloc

@@ -3,7 +3,8 @@
 A checkpoint says origin, size and root. Ours carries exactly two signatures by the log: Ed25519
 (0x01, over the text) and a timestamped ML-DSA-44 cosignature (0x06, C2SP tlog-cosignature) so that
 what is logged today is still proven when elliptic curves are not. Also the self-contained text
-proof of C2SP tlog-proof.
+proof of C2SP tlog-proof. Checkpoints of others, and ours with the cosignatures of witnesses, are
+read with `read_checkpoint` and verified in `cosignature`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ class Checkpoint:
     def text(self) -> str:
         """Return the note text: three lines, no extension lines."""
         return f"{self.origin}\n{self.size}\n{to_base64(self.root)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint with its note as it came. Read means well-formed, not verified."""
+
+    checkpoint: Checkpoint
+    note: Note
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,25 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(root) != HASH_BYTES:
         raise InvalidInput("root of the checkpoint is not 32 bytes", value=lines[2])
     return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def read_checkpoint(raw: bytes) -> SignedCheckpoint:
+    """Read any log's checkpoint note (C2SP tlog-checkpoint, "Note text"). Raises InvalidInput.
+
+    Extension lines are let through, as the specification says, but never empty ones; Ed25519
+    signatures cover them, ML-DSA-44 cosignatures do not.
+    """
+    note = parse_note(raw)
+    head, extensions = _after_lines(note.text, 3)
+    if extensions and "" in extensions[:-1].split("\n"):
+        raise InvalidInput("an extension line of the checkpoint is empty")
+    return SignedCheckpoint(parse_checkpoint(head), note, raw)
+
+
+def _after_lines(text: str, count: int) -> tuple[str, str]:
+    """Return the first `count` lines with their newlines, and what comes after them."""
+    lines = text.split("\n", count)
+    return "".join(line + "\n" for line in lines[:count]), lines[count] if lines[count:] else ""
 
 
 def verify_checkpoint(raw: bytes, keys: LogKeys) -> Checkpoint:

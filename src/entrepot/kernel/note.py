@@ -1,7 +1,8 @@
 """Signed notes (C2SP signed-note v1.0.0): a text, an empty line, and signature lines.
 
-Parsing, key ids and verifier keys, for the two signature types a log of ours makes: 0x01 Ed25519
-and 0x06 timestamped ML-DSA-44. What the text says is not known here (see `checkpoint`).
+Parsing, key ids and verifier keys, for the three signature types in use: 0x01 Ed25519, and the
+timestamped cosignatures 0x04 Ed25519 and 0x06 ML-DSA-44 (C2SP tlog-cosignature, see `cosignature`).
+What the text says is not known here (see `checkpoint`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,17 @@ NOTE_MAX_BYTES: Final = 1_000_000
 SIGNATURES_MAX: Final = 64
 """C2SP: a verifier accepts at least 16 and should cap the number."""
 
-ED25519_TYPE, ML_DSA_44_TYPE = 0x01, 0x06
-_TYPES = {ED25519_TYPE: Algorithm.ED25519, ML_DSA_44_TYPE: Algorithm.ML_DSA_44}
+ED25519_TYPE, ED25519_COSIGNATURE_TYPE, ML_DSA_44_TYPE = 0x01, 0x04, 0x06
+_TYPES = {
+    ED25519_TYPE: Algorithm.ED25519,
+    ED25519_COSIGNATURE_TYPE: Algorithm.ED25519,
+    ML_DSA_44_TYPE: Algorithm.ML_DSA_44,
+}
+VKEY_MAX_CHARACTERS: Final = 4_096
+"""A vkey of ML-DSA-44 has 1,752 characters of base64, an id of 8 and a name."""
 _LINE = re.compile("— ([^ +]+) ([A-Za-z0-9+/]+={0,2})")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAMES = re.compile("[\x00-\x20+\ud800-\udfff]|\\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,8 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         """Hold the name to C2SP (no blank, no plus) and the type to the algorithm."""
-        if not self.name or "+" in self.name or re.search(r"\s", self.name):
-            raise InvalidInput("key name is empty or has a blank or plus", value=self.name)
+        if not self.name or _NOT_IN_NAMES.search(self.name):
+            raise InvalidInput("key name is empty or has a blank or plus", value=ascii(self.name))
         if _TYPES.get(self.type) is not self.public.algorithm:
             raise InvalidInput("signature type does not fit the key", value=self.type)
 
@@ -76,6 +84,8 @@ class VerifierKey:
 
 def parse_vkey(text: str) -> VerifierKey:
     """Parse a vkey strictly; base64 may hold `+`, so only the first two split. InvalidInput."""
+    if len(text) > VKEY_MAX_CHARACTERS:
+        raise InvalidInput("vkey is too long", value=f"{len(text):,} characters")
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise InvalidInput("a vkey is name+keyid+key", value=text[:80])
@@ -83,7 +93,7 @@ def parse_vkey(text: str) -> VerifierKey:
     algorithm = _TYPES.get(typed[0]) if typed else None
     if algorithm is None:
         raise InvalidInput(
-            "vkey has a signature type not known here", value=typed[:1].hex(), remedy="01 or 06"
+            "vkey has a signature type not known here", value=typed[:1].hex(), remedy="01, 04 or 06"
         )
     key = VerifierKey(parts[0], typed[0], PublicKey(algorithm, typed[1:]))
     if key.key_id.hex() != parts[1]:
@@ -116,6 +126,11 @@ def _parse_line(line: str) -> NoteSignature:
     if len(signature) < 5:
         raise InvalidInput("signature line is too short", value=line)
     return NoteSignature(match[1], signature[:4], signature[4:])
+
+
+def parse_signature_lines(raw: bytes) -> tuple[NoteSignature, ...]:
+    """Parse signature lines that stand alone, as a witness answers them. Raises InvalidInput."""
+    return parse_note(b"x\n\n" + raw).signatures
 
 
 def sign_note(text: str, name: str, key: PrivateKey) -> NoteSignature:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import cbor2
 import msgspec
@@ -39,11 +39,14 @@ def encode(value: object) -> bytes:
     Map keys are sorted by their encoded bytes (not the older length-first order). Raises
     InvalidInput for a value outside the plain ones, for depth over 32 or over 100,000 values.
     """
-    ordered = _ordered(value, DEPTH_MAX, [ITEMS_MAX])
+    ordered = value if _is_ordered(value, DEPTH_MAX) else _ordered(value, DEPTH_MAX, [ITEMS_MAX])
     try:
-        return cbor2.dumps(ordered)
+        encoded: bytes = cbor2.dumps(ordered)
     except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
         raise InvalidInput("value cannot be encoded", value=error) from error
+    if len(encoded) > ITEMS_MAX and ordered is value:
+        _ordered(value, DEPTH_MAX, [ITEMS_MAX])  # only now can there be too many values: count
+    return encoded
 
 
 def decode(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> object:
@@ -65,7 +68,7 @@ def decode(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> object:
             allow_indefinite=False,
             allow_duplicate_keys=False,
             tag_hook=_refuse_tag,
-            semantic_decoders=dict.fromkeys(_KNOWN_TAGS, _refuse_tag),
+            semantic_decoders=_REFUSED_TAGS,
         )
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise InvalidInput(
@@ -92,7 +95,45 @@ def _refuse_tag(*_arguments: object) -> NoReturn:
     raise ValueError("tags are not used here")
 
 
+_REFUSED_TAGS = dict.fromkeys(_KNOWN_TAGS, _refuse_tag)
 _LEAVES = frozenset({type(None), bool, str, bytes})
+
+
+def _is_ordered(value: Any, depth_left: int) -> bool:
+    """Say quickly whether `value` is plain with its maps in order already; False may be unsure.
+
+    It is the usual case: what was decoded is in order, or it would have been refused.
+    """
+    kind = type(value)
+    if kind in _LEAVES:
+        return True
+    if kind is int:
+        return bool(_INTEGER_MIN <= value <= _INTEGER_MAX)
+    if depth_left == 0:
+        return False
+    if kind is list:
+        return all(_is_ordered(item, depth_left - 1) for item in value)
+    if kind is not dict:
+        return False
+    length, last = -1, ""
+    for key in value:
+        if type(key) is not str or not key.isascii():
+            return _has_rising_integers(value) and all(
+                _is_ordered(item, depth_left - 1) for item in value.values()
+            )
+        if len(key) <= length and (len(key) < length or key <= last):
+            return False
+        length, last = len(key), key
+    return all(_is_ordered(item, depth_left - 1) for item in value.values())
+
+
+def _has_rising_integers(value: dict[Any, Any]) -> bool:
+    last = -1
+    for key in value:
+        if type(key) is not int or not last < key <= _INTEGER_MAX:
+            return False
+        last = key
+    return True
 
 
 def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:

@@ -24,7 +24,13 @@ import sqlalchemy as sa
 from entrepot.kernel import files
 from entrepot.kernel.checkpoint import Checkpoint, LogSigner, format_tlog_proof, verify_checkpoint
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
-from entrepot.kernel.merkle import EMPTY_ROOT, consistency_path, inclusion_path, root_of
+from entrepot.kernel.merkle import (
+    EMPTY_ROOT,
+    consistency_path,
+    inclusion_path,
+    inclusion_paths,
+    root_of,
+)
 from entrepot.kernel.receipt import TreeSignature, issue_receipt, sign_tree
 from entrepot.kernel.store import JOURNAL, TREE, Store, clear_journal
 from entrepot.kernel.tiles import Edge, TileTree, decode_bundle
@@ -350,12 +356,22 @@ class Log:
         The same entry and size give the same bytes: Ed25519 is deterministic (RFC 8032).
         """
         tree = self.tree(size)
+        path = inclusion_path(index, tree.size, tree.node_at)
+        return issue_receipt(self._signature_of(tree), index, path)
+
+    def receipts(self, first: int) -> list[bytes]:
+        """Return the receipts of all published entries from `first` on, as `receipt` gives them."""
+        tree = self.tree()
+        signature = self._signature_of(tree)
+        paths = inclusion_paths(first, tree.size, tree.node_at)
+        return [issue_receipt(signature, index, path) for index, path in enumerate(paths, first)]
+
+    def _signature_of(self, tree: TileTree) -> TreeSignature:
         if self._tree_signature is None or self._tree_signature.size != tree.size:
             root = self.root if tree.size == self.size else root_of(tree.size, tree.node_at)
             signer = self.signer
             self._tree_signature = sign_tree(signer.ed25519, signer.origin, tree.size, root)
-        path = inclusion_path(index, tree.size, tree.node_at)
-        return issue_receipt(self._tree_signature, index, path)
+        return self._tree_signature
 
     def consistency_proof(self, old: int, new: int | None = None) -> list[bytes]:
         """Return the RFC 9162 consistency path from `old` to `new` (default: published)."""

@@ -8,7 +8,7 @@ given: wrong sizes, surplus and missing hashes all raise VerificationError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -83,6 +83,41 @@ def inclusion_path(index: int, size: int, node_at: NodeAt) -> list[bytes]:
             begin = split
     path.reverse()
     return path
+
+
+def inclusion_paths(first: int, size: int, node_at: NodeAt) -> Iterator[list[bytes]]:
+    """Yield PATH(index, D[size]) for index = first, first + 1, … size - 1; nodes are read once.
+
+    The tree by levels: at each, the sibling is a perfect subtree, or the ragged one at the right
+    edge, or does not exist because the node is passed up alone (RFC 9162 section 2.1.3.1).
+    """
+    _require_sizes(0 <= first <= size <= SIZE_MAX, first, size)
+    ragged = _ragged_nodes(size, node_at)
+    seen: dict[tuple[int, int], bytes] = {}
+    for index in range(first, size):
+        path = []
+        for level in range(max(size - 1, 0).bit_length()):
+            sibling, perfect = (index >> level) ^ 1, size >> level
+            if sibling < perfect:
+                found = seen.get((level, sibling))
+                if found is None:
+                    found = seen[level, sibling] = node_at(level, sibling)
+                path.append(found)
+            elif sibling == perfect and ragged[level]:
+                path.append(ragged[level])
+        yield path
+
+
+def _ragged_nodes(size: int, node_at: NodeAt) -> list[bytes]:
+    """Return per level the root of the leaves right of its last perfect subtree; b"" for none."""
+    ragged = [b""]
+    for level in range(size.bit_length()):
+        below = ragged[level]
+        if size >> level & 1:
+            left = node_at(level, (size >> level) - 1)
+            below = node_hash(left, below) if below else left
+        ragged.append(below)
+    return ragged
 
 
 def consistency_path(old: int, new: int, node_at: NodeAt) -> list[bytes]:

@@ -167,7 +167,7 @@ class Sequencer:
             if staged is not None:
                 self._log.adopt(staged)
                 self._log.publish()
-            answers = [item if isinstance(item, Error) else self._answer(item) for item in settled]
+            answers = self._answer_all(settled, 0 if staged is None else staged.first)
             self._crash("answered")
             return answers
 
@@ -290,12 +290,24 @@ class Sequencer:
         }
         return row, entry
 
-    def _answer(self, settled: _Settled) -> Answer:
-        """Build the answer of a published act; of an earlier one, from store and log alone."""
-        index = settled.index
-        if settled.fresh is not None:
-            decision, entry = settled.fresh
-            return Answer(index, self._log.size, decision, entry, self._log.receipt(index))
+    def _answer_all(self, settled: Sequence[_Settled | Error], first: int) -> list[Answer | Error]:
+        """Build the answers of published acts; those decided just now begin at index `first`."""
+        size = self._log.size
+        receipts = self._log.receipts(first) if first else []
+        answers: list[Answer | Error] = []
+        for item in settled:
+            if isinstance(item, Error):
+                answers.append(item)
+            elif item.fresh is None:
+                answers.append(self._answer_again(item.index))
+            else:
+                decision, entry = item.fresh
+                receipt = receipts[item.index - first]
+                answers.append(Answer(item.index, size, decision, entry, receipt))
+        return answers
+
+    def _answer_again(self, index: int) -> Answer:
+        """Build the answer of an act decided earlier, from store and log alone: the same bytes."""
         opening = self.opening(index)
         return Answer(
             index,

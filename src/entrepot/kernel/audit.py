@@ -23,7 +23,7 @@ from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationEr
 from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys, party_keys
 from entrepot.kernel.institution import Institution, Record, kinds_by_name
 from entrepot.kernel.keys import load_public_key
-from entrepot.kernel.log import read_file
+from entrepot.kernel.logfiles import read_file
 from entrepot.kernel.merkle import EMPTY_ROOT, leaf_hash, node_hash, perfect_root
 from entrepot.kernel.record import (
     ERASURE,
@@ -155,7 +155,8 @@ def _check_tiles(shared: _Audit) -> str:
             required.add(tile_at(level, number, size).path)
     root = shared.home / "log"
     found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    found -= {"checkpoint", "checkpoint.new"}
+    found -= {"checkpoint"}
+    found = {name for name in found if not name.endswith(".new")}
     if required - found:
         raise VerificationError("tile is missing", value=sorted(required - found)[0])
     for name in sorted(found):

@@ -29,7 +29,8 @@ from entrepot.kernel.errors import (
     VerificationError,
 )
 from entrepot.kernel.keys import Algorithm, PublicKey
-from entrepot.kernel.log import Log, read_file
+from entrepot.kernel.log import Log
+from entrepot.kernel.logfiles import read_file
 from entrepot.kernel.receipt import claimed_position, verify_receipt
 from entrepot.kernel.record import (
     Entry,

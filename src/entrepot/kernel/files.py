@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,24 +59,17 @@ def create_durable(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         raise storage_error(error, path) from error
 
 
-def replace_whole(path: Path, content: bytes, *, on_step: Callable[[str], None]) -> None:
-    """Replace the whole of `path` with `content`, or leave it as it was (POSIX rename).
+def write_durable(path: Path, content: bytes) -> None:
+    """Write `content` as the whole of `path` and flush it, not its name. Raises OSError.
 
-    Order: temporary file, its fsync, rename. After a power cut either file may be there, and it is
-    whole; `sync_all` of the directory makes it the new one for good. Raises StorageError.
+    For drafts that a rename puts into place: after a power cut either the old file is there or the
+    new one, and it is whole.
     """
-    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(path, _WRITE_WHOLE, 0o644)
     try:
-        descriptor = os.open(temporary, _WRITE_WHOLE, 0o644)
-        try:
-            write_and_sync(descriptor, content)
-        finally:
-            os.close(descriptor)
-        on_step("checkpoint-written")
-        os.rename(temporary, path)
-        on_step("checkpoint-renamed")
-    except OSError as error:
-        raise storage_error(error, path) from error
+        write_and_sync(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def write_in_place(path: Path, content: bytes) -> None:
@@ -89,6 +82,15 @@ def write_in_place(path: Path, content: bytes) -> None:
         write_all(descriptor, content)
     finally:
         os.close(descriptor)
+
+
+def remove_durable(path: Path) -> None:
+    """Remove a file, and flush that it is gone; nothing when it is gone already. Raises OSError."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    _sync(path.parent)
 
 
 def sync_all(root: Path, names: Iterable[str], syncer: ThreadPoolExecutor) -> None:

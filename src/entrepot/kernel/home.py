@@ -35,6 +35,7 @@ from entrepot.kernel.keys import (
     load_public_key,
 )
 from entrepot.kernel.log import CrashPoint, Log, no_crash
+from entrepot.kernel.logfiles import open_log_files
 from entrepot.kernel.record import GENESIS, decode_evidence, decode_ruling, encode_own_entry
 from entrepot.kernel.sequencer import Sequencer
 from entrepot.kernel.store import Store
@@ -143,7 +144,8 @@ def open_node(
         def genesis() -> bytes:
             return encode_own_entry(GENESIS, clock(), signer.keys.text().splitlines())
 
-        log = Log.open(home / "log", store, signer, clock=clock, genesis=genesis, crash=crash)
+        log_files = open_log_files("", home)
+        log = Log.open(log_files, store, signer, clock=clock, genesis=genesis, crash=crash)
         keys = party_keys(home)
         ring = key_ring(keys, institutions)
         sequencer = Sequencer(log, kinds=kinds, keys=ring, site=relying_party)

@@ -12,18 +12,15 @@ points and the reasoning: docs/internals/log.md.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from entrepot.kernel import files
 from entrepot.kernel.checkpoint import Checkpoint, LogSigner, format_tlog_proof, verify_checkpoint
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
+from entrepot.kernel.logfiles import CHECKPOINT, LogFiles, Overtaken
 from entrepot.kernel.merkle import (
     EMPTY_ROOT,
     consistency_path,
@@ -32,7 +29,7 @@ from entrepot.kernel.merkle import (
     root_of,
 )
 from entrepot.kernel.receipt import TreeSignature, issue_receipt, sign_tree
-from entrepot.kernel.store import JOURNAL, TREE, Store, clear_journal
+from entrepot.kernel.store import JOURNAL, TREE, Store, advance_tree, clear_journal
 from entrepot.kernel.tiles import Edge, TileTree, decode_bundle
 
 BATCH_MAX: Final = 4_096
@@ -41,8 +38,8 @@ BATCH_MAX: Final = 4_096
 FLUSH_ENTRIES, FLUSH_APPENDS, FLUSH_BYTES = 16_384, 64, 16 << 20
 """Tiles are flushed, and the journal cut, when any of these has gathered since the last time."""
 
-SYNCERS: Final = 8
-"""Threads that flush the files of one append side by side; they only wait."""
+RELOADS_MAX: Final = 20
+"""How often files and store are read again while another process is writing them."""
 
 CrashPoint = Callable[[str], None]
 """Called with the name of the step just done. Tests stop the process there; others do nothing."""
@@ -50,6 +47,22 @@ CrashPoint = Callable[[str], None]
 
 def no_crash(_point: str) -> None:
     """Do nothing: the crash point of every real log."""
+
+
+class Head(NamedTuple):
+    """Size and root of a tree."""
+
+    size: int
+    root: bytes
+
+
+class _Stored(NamedTuple):
+    """What the store says: the sequenced tree, and the journal from its first index on."""
+
+    size: int
+    root: bytes
+    first: int
+    entries: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +75,11 @@ class Staged:
 
 
 class Log:
-    """The log in a directory, written through one store. Open it with `Log.open`."""
+    """The log over its files and one store. Open it with `Log.open`, or `Log.follow` to read."""
 
     def __init__(
         self,
-        directory: Path,
+        files: LogFiles,
         store: Store,
         signer: LogSigner,
         *,
@@ -74,32 +87,43 @@ class Log:
         crash: CrashPoint = no_crash,
     ) -> None:
         """Bind the parts; `recover` must run before anything else."""
-        self.directory = directory
+        self.files = files
         self.signer = signer
         self.store = store
         self.clock = clock
         self.crash = crash
         self._edge = Edge()
-        self._published = Edge()
+        self._published = Head(0, EMPTY_ROOT)
         self._unwritten: dict[str, bytes] = {}
         self._unflushed: dict[str, int] = {}
         self._flushed = 0
         self._appends = 0
         self._tree: TileTree | None = None
         self._tree_signature: TreeSignature | None = None
-        self._syncer = ThreadPoolExecutor(SYNCERS, thread_name_prefix="entrepot-sync")
 
     def close(self) -> None:
         """Flush what is written and end the threads. Raises StorageError; nothing is lost then."""
         try:
             self.flush()
         finally:
-            self._syncer.shutdown()
+            self.files.close()
+
+    @classmethod
+    def follow(
+        cls, files: LogFiles, store: Store, signer: LogSigner, *, clock: Callable[[], int]
+    ) -> Log:
+        """Open the log to read it beside the process that writes it; `refresh` catches up.
+
+        Nothing is written, recovered or published. Raises StorageError.
+        """
+        log = cls(files, store, signer, clock=clock)
+        log.refresh()
+        return log
 
     @classmethod
     def open(
         cls,
-        directory: Path,
+        files: LogFiles,
         store: Store,
         signer: LogSigner,
         *,
@@ -112,13 +136,14 @@ class Log:
         Raises StorageError when files and store contradict each other: a restored old backup, a
         damaged tile, a foreign checkpoint. Then nothing is signed.
         """
-        log = cls(directory, store, signer, clock=clock, crash=crash)
+        log = cls(files, store, signer, clock=clock, crash=crash)
         try:
+            files.drop_drafts()
             log.recover()
             if log.sequenced_size == 0:
                 log.append([genesis()])
         except BaseException:
-            log._syncer.shutdown()
+            files.close()
             raise
         return log
 
@@ -164,11 +189,10 @@ class Log:
         first = self._edge.size
         growth = self._edge.grow(entries)
         edge = growth.edge
+        advance_tree(write, first, edge.size, edge.root)
         clear_journal(write, self._flushed)
         row = {"first": first, "count": len(entries), "entries": growth.bundle}
         write.execute(JOURNAL.insert(), row)
-        head = {"id": 1, "size": edge.size, "root": edge.root}
-        write.execute(TREE.update().values(head) if first else TREE.insert().values(head))
         return Staged(first, edge, growth.files)
 
     def adopt(self, staged: Staged) -> None:
@@ -181,17 +205,25 @@ class Log:
         """Integrate and publish all that is sequenced. Does nothing when there is nothing.
 
         Raises StorageError when the disk refuses: the entries stay sequenced, the next call tries
-        again, and no later entry is accepted before.
+        again, and no later entry is accepted before. Raises Overtaken when another process has
+        published further: state is read again then, and nothing of ours is lost, but the answers
+        must come from there.
         """
+        try:
+            self._publish()
+        except Overtaken:
+            self.recover()
+            raise
+
+    def _publish(self) -> None:
         if self._published.size == self._edge.size and not self._unwritten:
             return
         self._integrate()
-        checkpoint = Checkpoint(self.signer.origin, self._edge.size, self._edge.root)
-        note = self.signer.sign(checkpoint, self.clock())
+        head = Head(self._edge.size, self._edge.root)
+        note = self.signer.sign(Checkpoint(self.signer.origin, *head), self.clock())
         self.crash("checkpoint-signed")
-        files.replace_whole(self.directory / "checkpoint", note, on_step=self.crash)
-        self._published = self._edge
-        self._tree = self._tree_signature = None
+        self.files.replace_checkpoint(note, on_step=self.crash)
+        self._show(head)
         self._appends += 1
         self.crash("published")
         if (
@@ -201,20 +233,15 @@ class Log:
         ):
             self.flush()
 
+    def _show(self, head: Head) -> None:
+        """Take `head` as the published tree."""
+        self._published = head
+        self._tree = self._tree_signature = None
+
     def _integrate(self) -> None:
-        """Write the changed tiles and bundles in place: no checkpoint covers them yet."""
-        try:
-            for name, content in self._unwritten.items():
-                path = self.directory / name
-                try:
-                    files.write_in_place(path, content)
-                except FileNotFoundError:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    files.write_in_place(path, content)
-                self._unflushed[name] = len(content)
-                self.crash("tile-written")
-        except OSError as error:
-            raise files.storage_error(error, error.filename or self.directory) from error
+        """Write the changed tiles and bundles: no checkpoint covers them yet."""
+        self.files.write(self._unwritten, on_step=self.crash)
+        self._unflushed |= {name: len(content) for name, content in self._unwritten.items()}
         self._unwritten = {}
         self.crash("integrated")
 
@@ -227,15 +254,26 @@ class Log:
         """
         if self._unwritten or (not self._unflushed and self._flushed == self.size):
             return
-        try:
-            files.sync_all(self.directory, [*self._unflushed, "checkpoint"], self._syncer)
-        except OSError as error:
-            raise files.storage_error(error, error.filename or self.directory) from error
+        self.files.make_durable(self._unflushed)
         self.crash("flushed")
-        full = [self.directory / name for name in self._unflushed if ".p/" not in name]
-        self._syncer.submit(_drop_partials, full)
+        self.files.drop_partials([name for name in self._unflushed if ".p/" not in name])
         self._unflushed = {}
         self._flushed, self._appends = self.size, 0
+
+    def refresh(self) -> None:
+        """Read the published checkpoint again: what a follower does to catch up.
+
+        Raises StorageError when it is gone, damaged or of a smaller tree than the one seen before.
+        """
+        found = self._read_checkpoint(must_exist=True)
+        if found.size < self.size:
+            raise StorageError(
+                "the published log went back in size",
+                value=f"{found.size:,} after {self.size:,} entries",
+                remedy="keep both checkpoints; stop the processes that write; run entrepot fsck",
+            )
+        if found.size > self.size:
+            self._show(Head(found.size, found.root))
 
     def recover(self) -> None:
         """Read checkpoint and journal, check that they agree, write again what a crash lost.
@@ -243,13 +281,26 @@ class Log:
         The tree is rebuilt from the beginning of the journal, where everything is flushed. Never
         signs unless the sequenced tree extends the published one. Raises StorageError.
         """
-        size, root, first, entries = self._read_store()
-        checkpoint = self._read_checkpoint(journal_first=first)
+        for attempt in range(RELOADS_MAX):
+            self._reload()
+            self._integrate()
+            try:
+                self._publish()
+            except Overtaken:
+                if attempt == RELOADS_MAX - 1:
+                    raise
+            else:
+                break
+        self.flush()
+
+    def _reload(self) -> None:
+        """Take over what store and files hold, after checking that one continues the other."""
+        (size, root, first, entries), checkpoint = self._read_state()
         if checkpoint.size > size:
             raise StorageError(
                 f"the store ends at entry {size:,} but a checkpoint for {checkpoint.size:,} was "
                 "published: the store was restored from an old backup",
-                value=self.directory,
+                value=self.files.where,
                 remedy="restore the newest store; a log that signed again from here would fork",
             )
         if checkpoint.size < first or first + len(entries) != size:
@@ -266,11 +317,25 @@ class Log:
         self._unflushed = {
             name: len(content) for name, content in changed.items() if name not in self._unwritten
         }
-        self._published, self._edge, self._flushed = published.edge, sequenced.edge, first
-        self._tree = self._tree_signature = None
-        self._integrate()
-        self.publish()
-        self.flush()
+        self._edge, self._flushed = sequenced.edge, first
+        self._show(Head(checkpoint.size, checkpoint.root))
+
+    def _read_state(self) -> tuple[_Stored, Checkpoint]:
+        """Return store and checkpoint of one moment, even while another process writes both.
+
+        The checkpoint is read after the store, so it may be ahead, or the journal cut behind it:
+        then both are read again for as long as the store moves.
+        """
+        state = self._read_store()
+        for _ in range(RELOADS_MAX):
+            checkpoint = self._read_checkpoint(must_exist=state.first > 0)
+            if state.first <= checkpoint.size <= state.size:
+                break
+            again = self._read_store()
+            if again[:3] == state[:3]:
+                break
+            state = again
+        return state, checkpoint
 
     def _disagreement(self, published: int, first: int, size: int) -> StorageError:
         return StorageError(
@@ -279,7 +344,7 @@ class Log:
             remedy="restore log and store from one backup; run entrepot fsck",
         )
 
-    def _read_store(self) -> tuple[int, bytes, int, list[bytes]]:
+    def _read_store(self) -> _Stored:
         """Return size and root of the sequenced tree, and the journal: first index, entries."""
         with self.store.reading() as read:
             head = read.execute(sa.select(TREE.c.size, TREE.c.root)).one_or_none()
@@ -294,23 +359,17 @@ class Log:
                 entries += decode_bundle(bundle, count)
         except VerificationError as error:
             raise StorageError("journal of the store is damaged", value=error.value) from error
-        return size, root, start, entries
+        return _Stored(size, root, start, entries)
 
-    def _read_checkpoint(self, *, journal_first: int) -> Checkpoint:
+    def _read_checkpoint(self, *, must_exist: bool) -> Checkpoint:
         """Return the published checkpoint, verified; of size 0 while none was ever flushed."""
-        path = self.directory / "checkpoint"
+        note = self._read(CHECKPOINT)
+        if note is None and not must_exist:
+            return Checkpoint(self.signer.origin, 0, EMPTY_ROOT)
+        if note is None:
+            raise self._no_checkpoint()
         try:
-            return verify_checkpoint(path.read_bytes(), self.signer.keys)
-        except FileNotFoundError:
-            if journal_first == 0:
-                return Checkpoint(self.signer.origin, 0, EMPTY_ROOT)
-            raise StorageError(
-                "the checkpoint of the log is missing",
-                value=path,
-                remedy="restore log and store from one backup",
-            ) from None
-        except OSError as error:
-            raise files.storage_error(error, path) from error
+            return verify_checkpoint(note, self.signer.keys)
         except VerificationError as error:
             raise StorageError(
                 f"the published checkpoint does not hold: {error.what}",
@@ -331,14 +390,21 @@ class Log:
 
     def _read(self, name: str) -> bytes | None:
         """Return the content of a file of the log, or None."""
-        return read_file(self.directory, name)
+        return self.files.read(name)
+
+    def _no_checkpoint(self) -> StorageError:
+        return StorageError(
+            "the checkpoint of the log is missing",
+            value=f"{self.files.where}/{CHECKPOINT}",
+            remedy="restore log and store from one backup",
+        )
 
     def checkpoint(self) -> bytes:
         """Return the published checkpoint, a signed note."""
-        try:
-            return (self.directory / "checkpoint").read_bytes()
-        except OSError as error:
-            raise files.storage_error(error, self.directory / "checkpoint") from error
+        note = self._read(CHECKPOINT)
+        if note is None:
+            raise self._no_checkpoint()
+        return note
 
     def tree(self, size: int | None = None) -> TileTree:
         """Return the published tree, or the earlier tree of `size`. InvalidInput if none."""
@@ -383,19 +449,3 @@ class Log:
         tree = self.tree()
         path = inclusion_path(index, tree.size, tree.node_at)
         return format_tlog_proof(index, path, self.checkpoint())
-
-
-def _drop_partials(full_tiles: list[Path]) -> None:
-    """Remove the partial tiles beside full ones. What stays after a crash is harmless."""
-    for path in full_tiles:
-        shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
-
-
-def read_file(directory: Path, name: str) -> bytes | None:
-    """Return the content of `name` below `directory`, or None when absent. StorageError else."""
-    try:
-        return (directory / name).read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise files.storage_error(error, directory / name) from error

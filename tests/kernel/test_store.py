@@ -15,7 +15,7 @@ from entrepot.kernel.store import META, Store, read_meta
 def test_the_database_is_durable_and_has_one_schema(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "s.sqlite", create=True)
     with store.reading() as read:
-        assert read_meta(read, "schema_version") == "1" and read_meta(read, "x") is None
+        assert read_meta(read, "schema_version") == "2" and read_meta(read, "x") is None
         for pragma, value in [("journal_mode", "wal"), ("synchronous", 2), ("secure_delete", 1)]:
             assert read.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
         with pytest.raises(StorageError, match="readonly"), store.reading() as read_again:

@@ -1,125 +1,104 @@
-"""The store: one SQLite database, WAL mode, synchronous=FULL. Only this file opens databases.
+"""The store: SQLite or PostgreSQL behind one door. Only `store*.py` and `postgres.py` open them.
 
-One process writes: a lock file held with flock(2) keeps a second one out with a clear error. Writes
-happen in one transaction at a time, begun IMMEDIATE; when it returns it is on the disk. Every
-database fault leaves as a StorageError.
+One process writes, the others follow: on SQLite by a lock file, on PostgreSQL by an advisory lock.
+Writes happen in one transaction at a time; when it returns it is on the disk. The schema is the
+same on both. Every database fault leaves as a StorageError.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
 
-from entrepot.kernel.errors import NotFound, StorageError
-from entrepot.kernel.files import storage_error
-
-SCHEMA_VERSION: Final = 1
-BUSY_TIMEOUT_MS: Final = 2_000
-"""How long a statement waits for another connection's lock before it gives up."""
-WAL_PAGES: Final = 4_000
-"""Pages (4 KiB) after which SQLite folds its write-ahead log into the database."""
-
-KERNEL_TABLES: Final = sa.MetaData()
-
-META: Final = sa.Table(
-    "kernel_meta",
+from entrepot.kernel.errors import InvalidInput, NotFound, StorageError
+from entrepot.kernel.postgres import PostgresDatabase, copy_rows, is_postgres_url
+from entrepot.kernel.postgres import read_only as guarded_postgres
+from entrepot.kernel.store_faults import NotLeader, StoreBusy, database_faults
+from entrepot.kernel.store_sqlite import SqliteDatabase
+from entrepot.kernel.store_sqlite import read_only as guarded_sqlite
+from entrepot.kernel.store_tables import (
+    JOURNAL,
     KERNEL_TABLES,
-    sa.Column("key", sa.String, primary_key=True),
-    sa.Column("value", sa.String, nullable=False),
-)
-TREE: Final = sa.Table(
-    "kernel_tree",
-    KERNEL_TABLES,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    comment="one row: size and root of the sequenced tree, written with the entries",
-)
-JOURNAL: Final = sa.Table(
-    "kernel_journal",
-    KERNEL_TABLES,
-    sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("count", sa.BigInteger, nullable=False),
-    sa.Column("entries", sa.LargeBinary, nullable=False),
-    comment="sequenced entries as a bundle, kept until they are published and on the disk",
-)
-RECORDS: Final = sa.Table(
-    "kernel_records",
-    KERNEL_TABLES,
-    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("issuer", sa.LargeBinary, nullable=False),
-    sa.Column("act_id", sa.LargeBinary, nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False, comment="SHA-256 of the signed act"),
-    sa.Column("tree_size", sa.BigInteger, nullable=False, comment="size its receipt is for"),
-    sa.Column("evidence_salt", sa.LargeBinary, comment="NULL once erased"),
-    sa.Column("evidence", sa.LargeBinary, comment="NULL once erased"),
-    sa.Column("ruling_salt", sa.LargeBinary, nullable=False),
-    sa.Column("ruling", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("issuer", "act_id"),
+    LEADER,
+    LOCAL_PREFIX,
+    META,
+    RECORDS,
+    SCHEMA_VERSION,
+    TREE,
 )
 
+__all__ = [
+    "JOURNAL",
+    "KERNEL_TABLES",
+    "LEADER",
+    "LOCAL_PREFIX",
+    "META",
+    "RECORDS",
+    "SCHEMA_VERSION",
+    "TREE",
+    "NotLeader",
+    "Store",
+    "StoreBusy",
+    "advance_tree",
+    "clear_journal",
+    "database_faults",
+    "find_acts",
+    "insert_records",
+    "read_meta",
+    "read_only",
+    "write_meta",
+]
 
-class StoreBusy(StorageError):
-    """Another process holds the writer's lock; nothing is wrong with the store."""
-
-
-@contextmanager
-def database_faults(where: Path | str) -> Iterator[None]:
-    """Turn every database fault inside the block into a StorageError that says what to do."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        text = str(error.orig)
-        raise StorageError(f"database: {text}", value=where, remedy=_remedy(text)) from error
-    except OSError as error:
-        raise storage_error(error, where) from error
-
-
-def _remedy(text: str) -> str:
-    """Return what to do about an SQLite message (the texts of sqlite3_errstr)."""
-    if "full" in text or "disk I/O" in text:
-        return "free some space on the disk and try again; nothing acknowledged is lost"
-    if "malformed" in text or "not a database" in text:
-        return "restore the home from a backup, then run entrepot fsck"
-    if "readonly" in text or "unable to open" in text:
-        return "give this user the right to write there, or choose another home"
-    if "locked" in text:
-        return "another program has the database open; close it and try again"
-    return "run entrepot fsck"
+FIND_AT_ONCE: Final = 500
+"""Act ids looked up by one statement."""
 
 
 class Store:
     """An open database. Make one with `Store.open`, or `Store.scratch` for a rebuild in memory."""
 
-    def __init__(self, engine: sa.Engine, path: Path | None, lock: int | None) -> None:
-        """Take ownership of the engine and of the lock's descriptor."""
-        self._engine = engine
-        self._lock = lock
-        self.path = path
-        self.where = "memory" if path is None else str(path)
+    def __init__(self, database: SqliteDatabase | PostgresDatabase) -> None:
+        """Take ownership of the database, which nobody has locked yet."""
+        self._database = database
+        self._advertised_url = ""
+        self.path = database.path
+        self.where = database.where
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False) -> Store:
-        """Open the database at `path` as its only writer, making it when `create`.
+    def open(
+        cls,
+        where: Path | str,
+        *,
+        create: bool = False,
+        writer: bool = True,
+        wait_s: float = 0.0,
+        advertised_url: str = "",
+    ) -> Store:
+        """Open the database at `where`, a path or a URL (sqlite:///…, postgresql://…).
 
-        Raises NotFound when it is absent, StorageError when another process writes, when the
-        file is damaged, not writable, or of another schema version.
+        As its only writer, making tables when `create`, waiting `wait_s` seconds for another
+        writer to end; or as a follower, which reads beside the writer. `advertised_url` is told
+        to followers. Raises NotFound when there is none, StoreBusy when another process writes,
+        StorageError when it is damaged, not reachable, or of another schema version.
         """
-        if not create and not path.is_file():
-            raise NotFound("there is no store here", value=path, remedy="check --home")
-        lock = _take_lock(path.with_suffix(".lock"))
-        engine = sa.create_engine(f"sqlite:///{path}")
-        _configure(engine)
-        store = cls(engine, path, lock)
+        database = _database_at(where)
+        if not (create and writer) and not database.exists():
+            raise NotFound("there is no store here", value=database.where, remedy="check --home")
+        store = cls(database)
+        store._advertised_url = advertised_url
         try:
-            store._prepare(create=create)
+            if not writer:
+                store._require_current()
+            elif not store.promote(create=create, wait_s=wait_s):
+                raise StoreBusy(
+                    "another process is writing to this home",
+                    value=store.where if store.path is None else store.path.parent,
+                    remedy="wait until it ends, or choose another home with --home",
+                )
         except BaseException:
             store.close()
             raise
@@ -128,50 +107,104 @@ class Store:
     @classmethod
     def scratch(cls) -> Store:
         """Return an empty database in memory, for rebuilding state."""
-        engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-        _configure(engine)
-        return cls(engine, None, None)
+        return cls(SqliteDatabase(None))
 
-    def _prepare(self, *, create: bool) -> None:
-        with self.writing() as write:
-            names = sa.inspect(write).get_table_names()
-            if create and META.name not in names:
-                KERNEL_TABLES.create_all(write)
-                values = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
-                write.execute(META.insert().values(values))
-            elif META.name not in names:
-                raise StorageError("database is not a store of Entrepot", value=self.where)
-            found = read_meta(write, "schema_version")
+    @property
+    def is_postgres(self) -> bool:
+        """Whether several machines may share this store."""
+        return self._database.is_postgres
+
+    def promote(self, *, create: bool = False, wait_s: float = 0.0) -> bool:
+        """Become the writer if nobody else is, and bring the schema up; False when one is.
+
+        Who was a follower must then run the log's recovery before the first act.
+        """
+        with database_faults(self.where):
+            if not self._database.acquire(wait_s):
+                return False
+            with self._database.writing() as write:
+                _prepare(write, self.where, create=create)
+                self._advertise(write)
+        return True
+
+    def _advertise(self, write: sa.Connection) -> None:
+        """Tell followers who writes; nothing is written when they know."""
+        known = write.execute(sa.select(LEADER.c.url)).scalar_one_or_none()
+        if known is None or known != self._advertised_url or self._advertised_url:
+            row = {"id": 1, "url": self._advertised_url, "since": int(time.time())}
+            write.execute(LEADER.delete())
+            write.execute(LEADER.insert(), row)
+
+    def held(self) -> bool:
+        """Say whether this process is the writer; on PostgreSQL the server is asked."""
+        return self._database.held()
+
+    def confirm_writer(self) -> None:
+        """Raise NotLeader unless this process is the writer at this moment."""
+        if not self.held():
+            raise self._not_leader()
+
+    def leader_url(self) -> str:
+        """Return where the writer answers, as far as it said so; empty otherwise."""
+        try:
+            with self.reading() as read:
+                url = read.execute(sa.select(LEADER.c.url)).scalar_one_or_none()
+        except StorageError:
+            return ""  # a hint for an error message; the database's own trouble is told elsewhere
+        return str(url or "")
+
+    def _not_leader(self) -> NotLeader:
+        return NotLeader(
+            "this process follows; another one writes to the store",
+            value=self.where,
+            leader_url=self.leader_url(),
+        )
+
+    def _require_current(self) -> None:
+        with self.reading() as read:
+            names = sa.inspect(read).get_table_names()
+            found = read_meta(read, "schema_version") if META.name in names else None
+        if found is None:
+            raise NotFound(
+                "there is no store here yet", value=self.where, remedy="start the writer first"
+            )
+        _require_known(found, self.where)
         if found != str(SCHEMA_VERSION):
             raise StorageError(
-                f"store has schema version {found}, this program knows {SCHEMA_VERSION}",
+                f"store has schema version {found}, this program reads {SCHEMA_VERSION}",
                 value=self.where,
-                remedy="use the version of Entrepot that wrote it",
+                remedy="let the writer of this version start first: it migrates the store",
             )
 
     def close(self) -> None:
         """Close the connections and give the writer's lock back. Safe to call twice."""
-        self._engine.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._database.close()
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Run one transaction; committed and flushed to the disk when the block ends."""
-        with database_faults(self.where), self._engine.connect() as connection:
-            connection = connection.execution_options(entrepot_writes=True)
-            with connection.begin():
+        """Run one transaction; committed and flushed to the disk when the block ends.
+
+        Raises NotLeader where this process only follows.
+        """
+        with database_faults(self.where):
+            if not self._database.leads():
+                raise self._not_leader()
+            with self._database.writing() as connection:
+                yield connection
+
+    @contextmanager
+    def writing_local(self) -> Iterator[sa.Connection]:
+        """Run one transaction on `local_*` tables; on PostgreSQL followers may do so too."""
+        with database_faults(self.where):
+            if not (self.is_postgres or self._database.leads()):
+                raise self._not_leader()
+            with self._database.writing_local() as connection:
                 yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection on which any write is refused by the database."""
-        with (
-            database_faults(self.where),
-            self._engine.connect() as connection,
-            read_only(connection),
-        ):
+        with database_faults(self.where), self._database.reading() as connection:
             yield connection
 
     def is_empty(self) -> bool:
@@ -185,38 +218,132 @@ class Store:
             tables.create_all(write)
 
     def forget_deleted(self) -> None:
-        """Move the write-ahead log into the database and truncate it, so that erased bytes go.
-
-        `secure_delete` has overwritten them in the database itself (SQLite PRAGMA secure_delete).
-        """
-        with database_faults(self.where), self._engine.connect() as connection:
-            raw: Any = connection.connection.dbapi_connection
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Make the database drop erased bytes as far as it can (docs/operating/storage.md)."""
+        with database_faults(self.where):
+            self._database.forget_deleted((RECORDS.name,))
 
     def integrity_faults(self) -> list[str]:
-        """Return what SQLite's own integrity check complains of; empty when all is well."""
-        with self.reading() as read:
-            rows = read.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        return [str(row) for row in rows if row != "ok"]
+        """Return what the database's own integrity check complains of; empty when all is well."""
+        with database_faults(self.where):
+            return self._database.integrity_faults()
+
+    def durability_faults(self) -> list[str]:
+        """Return why a commit might not survive a power cut; empty when it will."""
+        with database_faults(self.where):
+            return self._database.durability_faults()
+
+
+def _database_at(where: Path | str) -> SqliteDatabase | PostgresDatabase:
+    """Return the database a path or URL names, not opened. Raises InvalidInput."""
+    if isinstance(where, str) and is_postgres_url(where):
+        return PostgresDatabase(where)
+    if isinstance(where, str) and where.startswith("sqlite://"):
+        where = where.removeprefix("sqlite://").removeprefix("/")
+    if not str(where) or "://" in str(where):
+        raise InvalidInput(
+            "setting of the store names no database that is known here",
+            value=str(where).partition("://")[0],
+            remedy="give a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        )
+    return SqliteDatabase(Path(where))
+
+
+def _prepare(write: sa.Connection, where: str, *, create: bool) -> None:
+    """Make the kernel's tables, or bring those of an earlier version up, or refuse."""
+    names = sa.inspect(write).get_table_names()
+    if META.name not in names:
+        if not create:
+            raise StorageError("database is not a store of Entrepot", value=where)
+        KERNEL_TABLES.create_all(write)
+        write_meta(write, "schema_version", str(SCHEMA_VERSION))
+    found = read_meta(write, "schema_version")
+    version = _require_known(found, where)
+    if version < SCHEMA_VERSION:
+        # Here and not at the top: alembic loads slowly, and almost no start needs it.
+        from entrepot.kernel.migrations import migrate
+
+        migrate(write, version)
+
+
+def _require_known(found: str | None, where: str) -> int:
+    """Return the schema version as a number, or raise StorageError for one not known here."""
+    if found is None or not found.isdecimal() or not 0 < int(found) <= SCHEMA_VERSION:
+        raise StorageError(
+            f"store has schema version {found}, this program knows {SCHEMA_VERSION}",
+            value=where,
+            remedy="use the version of Entrepot that wrote it",
+        )
+    return int(found)
 
 
 @contextmanager
 def read_only(connection: sa.Connection) -> Iterator[None]:
-    """Make the database refuse writes on this connection for a while (PRAGMA query_only)."""
-    connection.exec_driver_sql("PRAGMA query_only=1")
-    try:
+    """Refuse writes on this connection for a while; sends nothing to a server."""
+    guard = guarded_sqlite if connection.dialect.name == "sqlite" else guarded_postgres
+    with guard(connection):
         yield
-    finally:
-        connection.exec_driver_sql("PRAGMA query_only=0")
+
+
+def advance_tree(write: sa.Connection, old_size: int, new_size: int, root: bytes) -> None:
+    """Set size and root of the sequenced tree, if it still has the size the writer believes.
+
+    Raises StorageError when it has not: another process appended, and going on would fork the log.
+    """
+    row = {"id": 1, "size": new_size, "root": root}
+    if old_size == 0:
+        write.execute(TREE.insert(), row)
+        return
+    changed = write.execute(TREE.update().where(TREE.c.size == old_size).values(row)).rowcount
+    if changed != 1:
+        raise StorageError(
+            "another process appended to this log",
+            value=f"expected a tree of {old_size:,} entries",
+            remedy="submit the same acts again; the answer is the same",
+        )
 
 
 def clear_journal(write: sa.Connection, below: int) -> None:
     """Delete journal rows that begin below an index. Their entries are public: no overwriting."""
+    statement = JOURNAL.delete().where(JOURNAL.c.first < below)
+    if write.dialect.name != "sqlite":
+        write.execute(statement)
+        return
     write.exec_driver_sql("PRAGMA secure_delete=OFF")
     try:
-        write.execute(JOURNAL.delete().where(JOURNAL.c.first < below))
+        write.execute(statement)
     finally:
         write.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def insert_records(write: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows of RECORDS, all with the same keys; on PostgreSQL as one COPY stream."""
+    if write.dialect.name == "sqlite":
+        write.execute(RECORDS.insert(), list(rows))
+    elif rows:
+        copy_rows(write, RECORDS, rows)
+
+
+_FIND: Final = sa.select(
+    RECORDS.c.index, RECORDS.c.issuer, RECORDS.c.act_id, RECORDS.c.digest
+).where(RECORDS.c.act_id.in_(sa.bindparam("act_ids", expanding=True)))
+
+
+def find_acts(
+    read: sa.Connection, acts: Collection[tuple[bytes, bytes]]
+) -> dict[tuple[bytes, bytes], tuple[int, bytes]]:
+    """Return (issuer, act id) -> (index, digest) of those acts that are recorded already.
+
+    One statement for every 500, so that a batch of a thousand costs two round trips.
+    """
+    found: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
+    wanted = set(acts)
+    act_ids = sorted({act_id for _, act_id in wanted})
+    for at in range(0, len(act_ids), FIND_AT_ONCE):
+        rows = read.execute(_FIND, {"act_ids": act_ids[at : at + FIND_AT_ONCE]})
+        for index, issuer, act_id, digest in rows:
+            if (issuer, act_id) in wanted:
+                found[issuer, act_id] = (index, digest)
+    return found
 
 
 def read_meta(read: sa.Connection, key: str) -> str | None:
@@ -227,42 +354,7 @@ def read_meta(read: sa.Connection, key: str) -> str | None:
     return value
 
 
-def _take_lock(path: Path) -> int:
-    """Return the descriptor of the exclusively locked lock file; never waits."""
-    with database_faults(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StoreBusy(
-            "another process is writing to this home",
-            value=path.parent,
-            remedy="wait until it ends, or choose another home with --home",
-        ) from None
-    except OSError as error:
-        os.close(descriptor)
-        raise storage_error(error, path) from error
-    return descriptor
-
-
-def _configure(engine: sa.Engine) -> None:
-    """Set the pragmas of every connection, and begin transactions ourselves."""
-
-    @sa.event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # no implicit BEGIN by the sqlite3 module
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "secure_delete=ON",
-            f"wal_autocheckpoint={WAL_PAGES}",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-        ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-
-    @sa.event.listens_for(engine, "begin")
-    def on_begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("entrepot_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def write_meta(write: sa.Connection, key: str, value: str) -> None:
+    """Set one setting of the store."""
+    if not write.execute(META.update().where(META.c.key == key).values(value=value)).rowcount:
+        write.execute(META.insert().values(key=key, value=value))

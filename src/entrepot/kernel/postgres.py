@@ -1,0 +1,332 @@
+"""PostgreSQL as the store: many processes, one of which writes (`leader`).
+
+Writes run on the leader's own session, READ COMMITTED: nobody else writes these tables, and the
+tree's row is compared besides. Reads run REPEATABLE READ, READ ONLY from a pool: a view of several
+queries sees one state. Commits wait for the disk (synchronous_commit=on, on every connection).
+
+Refused here: another encoding than UTF-8, a server before 14, a server with fsync off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.functions import FunctionElement
+
+from entrepot.kernel.errors import InvalidInput, StorageError
+from entrepot.kernel.leader import SESSION_SETTINGS, Leadership
+from entrepot.kernel.store_tables import LOCAL_PREFIX
+
+SERVER_VERSION_MIN: Final = (14, 0)
+"""idle_session_timeout, by which a stopped leader is noticed, came with PostgreSQL 14."""
+POOL_SIZE, POOL_OVERFLOW, POOL_WAIT_S = 5, 10, 10
+"""Connections of one process that stay, that come on demand, and how long one waits for them.
+
+With the leader's session a process uses at most 16; the server's max_connections (100 as shipped)
+bounds the number of processes.
+"""
+CONNECT_TIMEOUT_S: Final = 5
+READ_TIMEOUT_S: Final = 30
+WRITE_TIMEOUT_S: Final = 60
+LOCK_TIMEOUT_S: Final = 10
+"""How long one statement may run, and how long it may wait for another session's lock."""
+
+_FLAG: Final = "entrepot_guard"
+_READ_ONLY, _LOCAL = "read-only", "local"
+
+
+def is_postgres_url(url: str) -> bool:
+    """Say whether a store's address names PostgreSQL."""
+    return url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://"))
+
+
+class PostgresDatabase:
+    """One database on a server, named by a URL. Nothing is opened before the first use."""
+
+    is_postgres = True
+    path = None
+
+    def __init__(self, url: str) -> None:
+        """Make the engines. Raises InvalidInput when the URL cannot be read (never showing it)."""
+        parsed = _parsed(url)
+        self.where = _shown(parsed)
+        timeouts = {"statement_timeout": f"{READ_TIMEOUT_S}s", "lock_timeout": f"{LOCK_TIMEOUT_S}s"}
+        self.engine = sa.create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,
+            connect_args=_connect_arguments("entrepot", timeouts),
+        )
+        timeouts["statement_timeout"] = f"{WRITE_TIMEOUT_S}s"
+        self._sessions = sa.create_engine(
+            parsed,
+            hide_parameters=True,
+            poolclass=NullPool,
+            connect_args=_connect_arguments("entrepot-leader", {**timeouts, **SESSION_SETTINGS}),
+        )
+        for engine in (self.engine, self._sessions):
+            sa.event.listen(engine, "before_cursor_execute", _guard)
+            sa.event.listen(engine, "first_connect", _require_server, insert=True)
+        self._leadership = Leadership(self._sessions, self.where)
+
+    def exists(self) -> bool:
+        """Say whether there is anything to open: connecting tells."""
+        return True
+
+    def acquire(self, wait_s: float) -> bool:
+        """Become the only writer, waiting at most `wait_s`; False when another process is."""
+        if not self._leadership.acquire(wait_s):
+            return False
+        faults = self.durability_faults()
+        if faults:
+            self._leadership.release()
+            raise StorageError(
+                "this server may lose what it has committed: " + "; ".join(faults),
+                value=self.where,
+                remedy="set fsync and full_page_writes on; receipts promise durability",
+            )
+        return True
+
+    def leads(self) -> bool:
+        """Say whether this process believes to be the writer; asks nobody."""
+        return self._leadership.leads
+
+    def held(self) -> bool:
+        """Say whether this process is the writer; asks the server."""
+        return self._leadership.held()
+
+    def close(self) -> None:
+        """End all sessions; the advisory lock goes with the leader's. Safe to call twice."""
+        self._leadership.release()
+        self.engine.dispose()
+        self._sessions.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Run one transaction on the leader's session. Raises NotLeader, StorageError."""
+        with self._leadership.writing() as connection:
+            yield connection
+
+    @contextmanager
+    def writing_local(self) -> Iterator[sa.Connection]:
+        """Run one transaction in which only tables named `local_*` may be written."""
+        with self.engine.connect() as connection, _guarded(connection, _LOCAL), connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection in a READ ONLY transaction that sees one state throughout."""
+        with self.engine.connect() as connection:
+            snapshot = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            with snapshot.begin():
+                yield snapshot
+
+    def forget_deleted(self, tables: tuple[str, ...]) -> None:
+        """Let the server reclaim dead row versions (VACUUM). What that leaves: docs/operating."""
+        with self.engine.connect() as connection:
+            autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                autocommit.exec_driver_sql(f'VACUUM "{table}"')
+
+    def integrity_faults(self) -> list[str]:
+        """Return damage the server knows of: failed page checksums, invalid indexes, amcheck's.
+
+        B-trees are checked where the extension amcheck is installed in the database.
+        """
+        with self.reading() as read:
+            failures = read.exec_driver_sql(
+                "SELECT coalesce(checksum_failures, 0) FROM pg_stat_database"
+                " WHERE datname = current_database()"
+            ).scalar_one()
+            faults = [f"{failures} pages failed their checksum"] if failures else []
+            invalid = read.exec_driver_sql(
+                "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE NOT i.indisvalid AND n.nspname = current_schema()"
+            )
+            faults += [f"index {name} is invalid" for name in invalid.scalars()]
+            installed = "SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'"
+            if read.exec_driver_sql(installed).scalar_one():
+                read.exec_driver_sql(_CHECK_TREES).all()
+        return faults
+
+    def durability_faults(self) -> list[str]:
+        """Return the server's settings by which a commit might not survive a power cut."""
+        names = ("fsync", "full_page_writes", "synchronous_commit")
+        with self.engine.connect() as connection:
+            query = "SELECT " + ", ".join(f"current_setting('{name}')" for name in names)
+            found = connection.exec_driver_sql(query).one()
+        return [
+            f"{name} is {value}" for name, value in zip(names, found, strict=True) if value == "off"
+        ]
+
+
+_CHECK_TREES: Final = """
+    SELECT bt_index_check(c.oid) FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.amname = 'btree' AND n.nspname = current_schema() AND i.indisvalid
+"""
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or not is_postgres_url(url):
+        raise InvalidInput(
+            "setting of the store is not a PostgreSQL URL",
+            remedy="postgresql://USER@HOST:PORT/DATABASE; keep the password in ~/.pgpass",
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _shown(url: sa.URL) -> str:
+    """Return the URL without password and options, fit for messages."""
+    host = url.host or str(url.query.get("host", "localhost"))
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{host}{port}/{url.database or ''}"
+
+
+def _connect_arguments(name: str, settings: Mapping[str, str]) -> dict[str, object]:
+    """Return what libpq is told: settings go with the connection and cost no round trip."""
+    settings = {"synchronous_commit": "on", **settings}
+    return {
+        "application_name": name,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "options": " ".join(f"-c {key}={value}" for key, value in settings.items()),
+    }
+
+
+def _require_server(connection: Any, _record: object) -> None:
+    """Refuse a server that cannot keep the store. Raises StorageError."""
+    version = divmod(connection.info.server_version, 10_000)
+    encoding = connection.info.parameter_status("server_encoding")
+    if version < SERVER_VERSION_MIN or encoding != "UTF8":
+        raise StorageError(
+            "this PostgreSQL cannot keep a store of Entrepot",
+            value=f"version {version[0]}, encoding {encoding}",
+            remedy="use PostgreSQL 14 or newer and a database with encoding UTF8",
+        )
+
+
+@contextmanager
+def read_only(connection: sa.Connection) -> Iterator[None]:
+    """Refuse every statement on this connection but plain SELECTs; no round trip."""
+    with _guarded(connection, _READ_ONLY):
+        yield
+
+
+def copy_rows(write: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, all with the same keys, as one binary COPY: three times as fast as INSERTs."""
+    names = list(rows[0])
+    preparer = write.dialect.identifier_preparer
+    columns = ", ".join(preparer.quote(name) for name in names)
+    cursor: Any = write.connection.cursor()
+    with (
+        cursor,
+        cursor.copy(
+            f"COPY {preparer.format_table(table)} ({columns}) FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types([_COPY_TYPES[type(table.c[name].type)] for name in names])
+        for row in rows:
+            copy.write_row([row[name] for name in names])
+
+
+_COPY_TYPES: Final = {sa.BigInteger: "int8", sa.LargeBinary: "bytea", sa.String: "text"}
+
+
+@contextmanager
+def _guarded(connection: sa.Connection, mode: str) -> Iterator[None]:
+    """Mark the connection so that `_guard` looks at every statement on it."""
+    marks = connection.info
+    before = marks.get(_FLAG)
+    marks[_FLAG] = mode
+    try:
+        yield
+    finally:
+        marks[_FLAG] = before
+
+
+def _guard(
+    connection: sa.Connection,
+    _cursor: object,
+    statement: str,
+    _parameters: object,
+    context: Any,
+    _many: object,
+) -> None:
+    """Refuse what a marked connection may not run; runs before every statement, sends nothing."""
+    mode = connection.info.get(_FLAG)
+    if mode is None:
+        return
+    compiled = getattr(context, "compiled", None)
+    if compiled is None:
+        written = frozenset() if _plain_select(statement) else frozenset(["?"])
+    else:
+        if compiled not in _WRITTEN:
+            _WRITTEN[compiled] = _written_by(compiled.statement, statement)
+        written = _WRITTEN[compiled]
+    if mode == _LOCAL and all(name.startswith(LOCAL_PREFIX) for name in written):
+        return
+    if written:
+        raise StorageError(
+            "attempt to write a readonly database"
+            if mode == _READ_ONLY
+            else "only local tables may be written here",
+            value=min(written),
+            remedy="facts only read; state is written by apply" if mode == _READ_ONLY else "",
+        )
+
+
+_WRITTEN: Final[WeakKeyDictionary[Any, frozenset[str]]] = WeakKeyDictionary()
+"""What compiled statements write; SQLAlchemy keeps those it runs often, so each is read once."""
+
+
+def _written_by(element: Any, text: str) -> frozenset[str]:
+    """Return the tables a statement writes, also by its parts (WITH x AS (INSERT …)); "?" else."""
+    if not isinstance(element, sa.SelectBase | UpdateBase):
+        return frozenset() if _plain_select(text) else frozenset(["?"])
+    written = set()
+    for part in visitors.iterate(element):
+        if isinstance(part, UpdateBase):
+            written.add(getattr(part.table, "name", "?"))
+        elif isinstance(part, sa.TextClause | FunctionElement) and _WRITES.search(str(part)):
+            written.add("?")
+    return frozenset(written)
+
+
+_WRITES: Final = re.compile(
+    r"\b(insert|update|delete|merge|into|truncate|copy|call|do|create|alter|drop|grant|lock|"
+    r"nextval|setval|set_config|pg_\w+|lo_\w+|dblink\w*)\b|;\s*\S",
+    re.IGNORECASE,
+)
+
+
+def _plain_select(statement: str) -> bool:
+    """Say whether text is one SELECT that neither writes nor calls what has side effects.
+
+    Strict rather than clever: a harmless text with a forbidden word in it is refused too.
+    """
+    first = statement.lstrip().split(None, 1)
+    if not first or first[0].lower() not in ("select", "with", "values", "table"):
+        return False
+    return _WRITES.search(statement) is None

@@ -115,10 +115,24 @@ class Node:
         self.close()
 
 
-def open_node(
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a node is made of, beside its store; a follower keeps it for the day it leads."""
+
+    home: Path
+    institutions: tuple[Institution, ...] = ()
+    passphrase: bytes | None = None
+    relying_party: RelyingParty | None = None
+    clock: Callable[[], int] = system_clock
+    crash: CrashPoint = no_crash
+
+
+def open_node(  # noqa: PLR0913 - each is a setting of the node, all but the home by keyword
     home: Path | None = None,
     *,
     institutions: tuple[Institution, ...] = (),
+    store: str = "",
+    advertised_url: str = "",
     passphrase: bytes | None = None,
     relying_party: RelyingParty | None = None,
     clock: Callable[[], int] = system_clock,
@@ -126,33 +140,55 @@ def open_node(
 ) -> Node:
     """Open a home, making it with fresh keys on first use, and recover from any crash.
 
+    `store` is the URL of the database (`postgresql://…`); empty for `store.sqlite` in the home.
+    `advertised_url` is where this node answers; followers send those who submit acts there.
     `relying_party` is the site where persons approve acts with passkeys (`kernel.approval`).
 
-    Raises StorageError (another writer, full or read-only disk, damage, restored old backup),
-    InvalidInput (keys readable by others, wrong passphrase).
+    Raises StoreBusy (another process writes: see `following`), StorageError (full or read-only
+    disk, no server, damage, restored old backup), InvalidInput (keys readable by others, wrong
+    passphrase, a store's URL that cannot be read).
     """
     home = default_home() if home is None else home
-    kinds = kinds_by_name(institutions)
+    plan = Blueprint(home, institutions, passphrase, relying_party, clock, crash)
+    kinds_by_name(institutions)  # refuses institutions that contradict each other, before any file
     _make_home(home)
-    store = Store.open(home / "store.sqlite", create=True)
+    opened = Store.open(store_at(home, store), create=True, advertised_url=advertised_url)
     try:
-        own = _own_keys(home, passphrase, is_new=store.is_empty())
-        signer = LogSigner(log_origin(own[OPERATOR].public), own[OPERATOR], own[OPERATOR_ML_DSA])
-        for institution in institutions:
-            store.create_tables(institution.tables)
-
-        def genesis() -> bytes:
-            return encode_own_entry(GENESIS, clock(), signer.keys.text().splitlines())
-
-        log_files = open_log_files("", home)
-        log = Log.open(log_files, store, signer, clock=clock, genesis=genesis, crash=crash)
-        keys = party_keys(home)
-        ring = key_ring(keys, institutions)
-        sequencer = Sequencer(log, kinds=kinds, keys=ring, site=relying_party)
+        return lead_node(plan, opened)
     except BaseException:
-        store.close()
+        opened.close()
         raise
-    return Node(home, signer, own[PARTY], keys, store, log, sequencer)
+
+
+def store_at(home: Path, setting: str) -> Path | str:
+    """Return where the store of a home is: the setting, or else a file in the home."""
+    return setting or home / "store.sqlite"
+
+
+def lead_node(plan: Blueprint, store: Store) -> Node:
+    """Return the node that writes to `store`, recovered; this process must be its writer."""
+    signer, party = own_keys(plan.home, plan.passphrase, is_new=store.is_empty())
+    for institution in plan.institutions:
+        store.create_tables(institution.tables)
+
+    def genesis() -> bytes:
+        return encode_own_entry(GENESIS, plan.clock(), signer.keys.text().splitlines())
+
+    log_files = open_log_files("", plan.home)
+    log = Log.open(log_files, store, signer, clock=plan.clock, genesis=genesis, crash=plan.crash)
+    return node_of(plan, store, log, party)
+
+
+def node_of(plan: Blueprint, store: Store, log: Log, party: PrivateKey) -> Node:
+    """Bind store and log to a node that takes the acts of the plan's institutions."""
+    keys = party_keys(plan.home)
+    sequencer = Sequencer(
+        log,
+        kinds=kinds_by_name(plan.institutions),
+        keys=key_ring(keys, plan.institutions),
+        site=plan.relying_party,
+    )
+    return Node(plan.home, log.signer, party, keys, store, log, sequencer)
 
 
 def log_origin(ed25519: PublicKey) -> str:
@@ -195,8 +231,17 @@ def _make_home(home: Path) -> None:
         raise files.storage_error(error, error.filename or home) from error
 
 
-def _own_keys(home: Path, passphrase: bytes | None, *, is_new: bool) -> dict[str, PrivateKey]:
-    """Load the node's three keys, or make them for a home whose log does not exist yet."""
+def own_keys(home: Path, passphrase: bytes | None, *, is_new: bool) -> tuple[LogSigner, PrivateKey]:
+    """Return the signer of the log and the party's key, made where the log does not exist yet.
+
+    Raises StorageError when one is missing, InvalidInput when one cannot be opened.
+    """
+    own = _load_keys(home, passphrase, is_new=is_new)
+    origin = log_origin(own[OPERATOR].public)
+    return LogSigner(origin, own[OPERATOR], own[OPERATOR_ML_DSA]), own[PARTY]
+
+
+def _load_keys(home: Path, passphrase: bytes | None, *, is_new: bool) -> dict[str, PrivateKey]:
     own = {}
     for name, algorithm in _OWN_KEYS.items():
         path = home / "keys" / f"{name}.pem"

@@ -35,7 +35,7 @@ from entrepot.kernel.keys import (
     load_public_key,
 )
 from entrepot.kernel.log import CrashPoint, Log, no_crash
-from entrepot.kernel.logfiles import open_log_files
+from entrepot.kernel.places import NOT_SET, Places, open_places
 from entrepot.kernel.record import GENESIS, decode_evidence, decode_ruling, encode_own_entry
 from entrepot.kernel.sequencer import Sequencer
 from entrepot.kernel.store import Store
@@ -125,6 +125,7 @@ class Blueprint:
     relying_party: RelyingParty | None = None
     clock: Callable[[], int] = system_clock
     crash: CrashPoint = no_crash
+    places: Places = NOT_SET
 
 
 def open_node(  # noqa: PLR0913 - each is a setting of the node, all but the home by keyword
@@ -137,19 +138,21 @@ def open_node(  # noqa: PLR0913 - each is a setting of the node, all but the hom
     relying_party: RelyingParty | None = None,
     clock: Callable[[], int] = system_clock,
     crash: CrashPoint = no_crash,
+    places: Places = NOT_SET,
 ) -> Node:
     """Open a home, making it with fresh keys on first use, and recover from any crash.
 
     `store` is the URL of the database (`postgresql://…`); empty for `store.sqlite` in the home.
     `advertised_url` is where this node answers; followers send those who submit acts there.
     `relying_party` is the site where persons approve acts with passkeys (`kernel.approval`).
+    `places` says where the log's files and large bodies lie (`kernel.places`).
 
     Raises StoreBusy (another process writes: see `following`), StorageError (full or read-only
     disk, no server, damage, restored old backup), InvalidInput (keys readable by others, wrong
     passphrase, a store's URL that cannot be read).
     """
     home = default_home() if home is None else home
-    plan = Blueprint(home, institutions, passphrase, relying_party, clock, crash)
+    plan = Blueprint(home, institutions, passphrase, relying_party, clock, crash, places)
     kinds_by_name(institutions)  # refuses institutions that contradict each other, before any file
     _make_home(home)
     opened = Store.open(store_at(home, store), create=True, advertised_url=advertised_url)
@@ -174,8 +177,9 @@ def lead_node(plan: Blueprint, store: Store) -> Node:
     def genesis() -> bytes:
         return encode_own_entry(GENESIS, plan.clock(), signer.keys.text().splitlines())
 
-    log_files = open_log_files("", plan.home)
+    log_files, bodies = open_places(store, plan.home, plan.places)
     log = Log.open(log_files, store, signer, clock=plan.clock, genesis=genesis, crash=plan.crash)
+    log.bodies = bodies
     return node_of(plan, store, log, party)
 
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from entrepot.kernel.bodies import Bodies
 from entrepot.kernel.checkpoint import Checkpoint, LogSigner, format_tlog_proof, verify_checkpoint
 from entrepot.kernel.errors import InvalidInput, StorageError, VerificationError
 from entrepot.kernel.logfiles import CHECKPOINT, LogFiles, Overtaken
@@ -100,6 +101,7 @@ class Log:
         self._appends = 0
         self._tree: TileTree | None = None
         self._tree_signature: TreeSignature | None = None
+        self.bodies = Bodies()
 
     def close(self) -> None:
         """Flush what is written and end the threads. Raises StorageError; nothing is lost then."""
@@ -107,6 +109,7 @@ class Log:
             self.flush()
         finally:
             self.files.close()
+            self.bodies.close()
 
     @classmethod
     def follow(
@@ -218,6 +221,7 @@ class Log:
     def _publish(self) -> None:
         if self._published.size == self._edge.size and not self._unwritten:
             return
+        self.store.confirm_writer()
         self._integrate()
         head = Head(self._edge.size, self._edge.root)
         note = self.signer.sign(Checkpoint(self.signer.origin, *head), self.clock())
@@ -279,8 +283,9 @@ class Log:
         """Read checkpoint and journal, check that they agree, write again what a crash lost.
 
         The tree is rebuilt from the beginning of the journal, where everything is flushed. Never
-        signs unless the sequenced tree extends the published one. Raises StorageError.
+        signs unless the sequenced tree extends the published one. Raises StorageError, NotLeader.
         """
+        self.store.confirm_writer()
         for attempt in range(RELOADS_MAX):
             self._reload()
             self._integrate()

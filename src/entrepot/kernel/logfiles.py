@@ -78,7 +78,7 @@ class LogFiles(Protocol):
 
 
 def open_log_files(place: str, home: Path) -> LogFiles:
-    """Return the files of a log: `s3://bucket/prefix`, a folder, or "" for `home`/log."""
+    """Return the files of a log: `s3://bucket/prefix`, a folder, or "" for HOME/log."""
     if is_object_url(place):
         from entrepot.kernel.objectstore import StoredObjects  # native code, only where used
 
@@ -89,7 +89,7 @@ def open_log_files(place: str, home: Path) -> LogFiles:
             value=place.partition("://")[0] + "://…",
             remedy="write a path, or s3://bucket/prefix",
         )
-    return LocalFiles(Path(place) if place else home / "log")
+    return LocalFiles(home / (place or "log"))
 
 
 def require_forward(current: bytes | None, note: bytes, where: str) -> None:
@@ -266,7 +266,7 @@ class ObjectFiles:
 
     def write(self, contents: Mapping[str, bytes], *, on_step: OnStep) -> None:
         """Put the files side by side; they are durable then."""
-        self._objects.put_all({name: (content, _TILE) for name, content in contents.items()})
+        self._objects.put_all(contents, attributes=_TILE)
         for name in contents:
             if ".p/" in name:
                 self._partials.add(name)

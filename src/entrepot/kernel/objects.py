@@ -8,7 +8,7 @@ AWS_ENDPOINT_URL, AWS_ALLOW_HTTP) or from the machine's own role, never from the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -26,6 +26,9 @@ class Objects(Protocol):
 
     def put(self, name: str, content: bytes) -> None:
         """Keep `content` under `name`; durable when this returns. Raises StorageError."""
+
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Keep many contents as `put` does, side by side where that helps."""
 
     def get(self, name: str) -> bytes | None:
         """Return the content, or None when there is none of this name. Raises StorageError."""
@@ -45,8 +48,8 @@ def is_object_url(place: str) -> bool:
     return urlsplit(place).scheme in _SCHEMES
 
 
-def open_objects(place: str) -> Objects:
-    """Open the place a setting names: `s3://bucket/prefix`, or the path of a folder.
+def open_objects(place: str, home: Path) -> Objects:
+    """Open the place a setting names: `s3://bucket/prefix`, or a folder (below `home`).
 
     Raises InvalidInput for another scheme or a URL with credentials in it.
     """
@@ -60,7 +63,7 @@ def open_objects(place: str) -> Objects:
             value=place.partition("://")[0] + "://…",
             remedy="write a path, or s3://bucket/prefix",
         )
-    return FolderObjects(Path(place))
+    return FolderObjects(home / place)
 
 
 class FolderObjects:
@@ -83,6 +86,11 @@ class FolderObjects:
         except OSError as error:
             raise files.storage_error(error, path) from error
 
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Create the files one after another."""
+        for name, content in contents.items():
+            self.put(name, content)
+
     def get(self, name: str) -> bytes | None:
         """Return the content of the file, or None."""
         try:
@@ -93,7 +101,7 @@ class FolderObjects:
             raise files.storage_error(error, self._path(name)) from error
 
     def delete(self, name: str) -> None:
-        """Overwrite nothing, unlink the file, flush the folder."""
+        """Remove the file and flush the folder."""
         path = self._path(name)
         try:
             files.remove_durable(path)

@@ -82,16 +82,17 @@ class StoredObjects:
             )
         return done["e_tag"]
 
-    def put_all(self, contents: Mapping[str, tuple[bytes, Attributes]]) -> None:
+    def put_all(
+        self, contents: Mapping[str, bytes], *, attributes: Attributes | None = None
+    ) -> None:
         """Put many objects side by side; all are durable when this returns. StorageError else."""
         jobs = [
             self._putters.submit(self.put, name, content, attributes=attributes)
-            for name, (content, attributes) in contents.items()
+            for name, content in contents.items()
         ]
-        faults = [job.exception() for job in jobs]
-        for fault in faults:
-            if fault is not None:
-                raise fault
+        faults = [fault for job in jobs if (fault := job.exception()) is not None]
+        if faults:
+            raise faults[0]
 
     def get(self, name: str) -> bytes | None:
         """Return the content of an object, or None."""

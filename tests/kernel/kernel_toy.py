@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -79,8 +80,19 @@ ANNOUNCE = ActKind("announce", shape, facts, decide, public=True)
 TOY = Institution("toy", (COUNT, ANNOUNCE), TABLES)
 
 
+STORES: list[Callable[[Path], str]] = []
+"""Where homes keep their stores; the fixture `store_url` puts PostgreSQL here for a test."""
+
+
+def store_of(home: Path) -> str:
+    """Return the URL of a home's store; empty for the file in the home."""
+    return STORES[-1](home) if STORES else ""
+
+
 def open_toy(home: Path, *, crash: CrashPoint = no_crash, now: int = NOW) -> Node:
-    return open_node(home, institutions=(TOY,), clock=lambda: now, crash=crash)
+    return open_node(
+        home, institutions=(TOY,), store=store_of(home), clock=lambda: now, crash=crash
+    )
 
 
 def count_act(

@@ -1,0 +1,230 @@
+"""The store on PostgreSQL: guards, faults and their remedies, and what is refused at the door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from kernel_toy import COUNTERS, TABLES
+
+from entrepot.kernel.errors import InvalidInput, NotFound, StorageError
+from entrepot.kernel.store import (
+    META,
+    RECORDS,
+    TREE,
+    NotLeader,
+    Store,
+    StoreBusy,
+    advance_tree,
+    find_acts,
+    insert_records,
+    read_meta,
+    read_only,
+)
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[Store]:
+    opened = Store.open(postgres_url, create=True)
+    yield opened
+    opened.close()
+
+
+def test_it_keeps_the_schema_and_refuses_writes_of_readers(store: Store) -> None:
+    with store.reading() as read:
+        assert read_meta(read, "schema_version") == "2"
+        for setting, value in [
+            ("transaction_read_only", "on"),
+            ("transaction_isolation", "repeatable read"),
+            ("synchronous_commit", "on"),
+            ("application_name", "entrepot"),
+        ]:
+            assert read.exec_driver_sql(f"SHOW {setting}").scalar_one() == value
+    with pytest.raises(StorageError, match="read-only transaction"), store.reading() as read:
+        read.execute(META.insert().values(key="a", value="b"))
+    with store.writing() as write:
+        assert write.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+        assert write.exec_driver_sql("SHOW application_name").scalar_one() == "entrepot-leader"
+    assert store.integrity_faults() == store.durability_faults() == []
+    store.forget_deleted()
+
+
+CTE = (
+    sa.insert(COUNTERS)
+    .values(issuer=b"x", name="x", total=1, acts=1)
+    .returning(COUNTERS.c.total)
+    .cte("sneaked")
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        COUNTERS.insert().values(issuer=b"x", name="x", total=1, acts=1),
+        COUNTERS.update().values(total=1),
+        COUNTERS.delete(),
+        sa.select(CTE),
+        sa.select(sa.func.set_config("transaction_read_only", "off", False)),
+        sa.select(sa.func.pg_advisory_unlock_all()),
+        sa.text("DELETE FROM toy_counters"),
+        "INSERT INTO toy_counters VALUES ('x', 'x', 1, 1)",
+        "WITH x AS (DELETE FROM toy_counters RETURNING 1) SELECT * FROM x",
+        "SELECT 1; DELETE FROM toy_counters",
+        "SELECT 1 INTO other",
+        "SELECT pg_advisory_unlock_all()",
+        "/* select */ DELETE FROM toy_counters",
+        "TRUNCATE toy_counters",
+        "COMMIT",
+        "",
+    ],
+)
+def test_nothing_is_written_while_facts_are_loaded(store: Store, statement: object) -> None:
+    store.create_tables(TABLES)
+    with pytest.raises(StorageError, match="readonly"), store.writing() as write:
+        with read_only(write):
+            assert write.execute(sa.select(COUNTERS)).all() == []
+            assert write.exec_driver_sql("SELECT total FROM toy_counters").all() == []
+            if isinstance(statement, str):
+                write.exec_driver_sql(statement)
+            else:
+                write.execute(statement)  # type: ignore[arg-type]
+    with store.writing() as write:
+        write.execute(COUNTERS.insert().values(issuer=b"x", name="x", total=1, acts=1))
+
+
+def test_only_local_tables_are_written_beside_the_writer(store: Store, postgres_url: str) -> None:
+    tables = sa.MetaData()
+    local = sa.Table("local_sessions", tables, sa.Column("id", sa.Integer, primary_key=True))
+    store.create_tables(tables)
+    follower = Store.open(postgres_url, writer=False)
+    for one in (store, follower):
+        with one.writing_local() as write:
+            write.execute(local.insert().values(id=1 if one is store else 2))
+            assert write.execute(sa.select(TREE)).all() == []
+        with pytest.raises(StorageError, match="only local"), one.writing_local() as write:
+            write.execute(META.insert().values(key="a", value="b"))
+        with pytest.raises(StorageError, match="only local"), one.writing_local() as write:
+            write.exec_driver_sql("DELETE FROM kernel_meta")
+    with follower.reading() as read:
+        assert sorted(read.execute(sa.select(local.c.id)).scalars()) == [1, 2]
+    follower.close()
+
+
+def test_one_writes_and_others_follow(store: Store, postgres_url: str) -> None:
+    with pytest.raises(StoreBusy):
+        Store.open(postgres_url)
+    store.close()
+    leader = Store.open(postgres_url, advertised_url="https://one.example")
+    follower = Store.open(postgres_url, writer=False)
+    with pytest.raises(NotLeader) as caught, follower.writing():
+        pass
+    assert caught.value.leader_url == "https://one.example"
+    assert "https://one.example" in str(caught.value) and caught.value.exit_code == 8
+    assert leader.held() and not follower.held() and not follower.promote()
+    with pytest.raises(NotLeader):
+        follower.confirm_writer()
+    leader.close()
+    assert follower.promote(wait_s=5) and follower.held()
+    follower.confirm_writer()
+    follower.close()
+
+
+def test_a_tree_that_moved_on_is_not_written_over(store: Store) -> None:
+    with store.writing() as write:
+        advance_tree(write, 0, 5, b"a" * 32)
+    with store.writing() as write:
+        advance_tree(write, 5, 9, b"b" * 32)
+    with pytest.raises(StorageError, match="another process appended"), store.writing() as write:
+        advance_tree(write, 5, 7, b"c" * 32)
+    with pytest.raises(StorageError, match="unique"), store.writing() as write:
+        advance_tree(write, 0, 1, b"d" * 32)
+    with store.reading() as read:
+        assert read.execute(sa.select(TREE)).one() == (1, 9, b"b" * 32)
+
+
+def record(index: int, size: int = 700) -> dict[str, object]:
+    return {
+        "index": index, "issuer": b"i" * 32, "act_id": index.to_bytes(16, "big"),
+        "digest": bytes(32), "tree_size": index + 1, "evidence_salt": None if index % 7 else b"s",
+        "evidence": None if index % 7 else b"\0\xff" * (size // 2), "ruling_salt": b"",
+        "ruling": b"r" * 300,
+    }  # fmt: skip
+
+
+def test_records_go_in_as_one_stream_and_are_found_together(store: Store) -> None:
+    rows = [record(index) for index in range(1200)]
+    with store.writing() as write:
+        insert_records(write, rows)
+        insert_records(write, [])
+    with store.reading() as read:
+        found = [dict(row) for row in read.execute(sa.select(RECORDS)).mappings()]
+        assert sorted(found, key=lambda row: row["index"]) == rows
+        wanted = {(b"i" * 32, index.to_bytes(16, "big")) for index in range(1100, 1300)}
+        wanted |= {(b"j" * 32, (5).to_bytes(16, "big"))}
+        known = find_acts(read, wanted)
+        assert sorted(index for index, _ in known.values()) == list(range(1100, 1200))
+        assert find_acts(read, set()) == {}
+    with pytest.raises(StorageError, match="duplicate key") as caught, store.writing() as write:
+        insert_records(write, [record(2000), record(7)])
+    assert "DETAIL" not in str(caught.value)
+    with store.reading() as read:
+        assert read.execute(sa.select(sa.func.count()).select_from(RECORDS)).scalar_one() == 1200
+
+
+def test_what_is_no_store_is_said_so(postgres_url: str) -> None:
+    with pytest.raises(StorageError, match="not a store"):
+        Store.open(postgres_url)
+    with pytest.raises(NotFound, match="no store here yet"):
+        Store.open(postgres_url, writer=False)
+    with pytest.raises(StorageError, match="does not exist") as caught:
+        Store.open(postgres_url.replace("?", "x?"), create=True)
+    assert "createdb" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:sEcret@[::bad/x",
+        "mysql://user:sEcret@localhost/x",
+        "postgresql+psycopg2://user:sEcret@localhost/x",
+        "postgresql://user:sEcret@localhost:port/x",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Store.open(url, create=True)
+    assert "sEcret" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    url = "postgresql://someone:sEcret@127.0.0.1:1/entrepot?sslpassword=sEcret"
+    started = time.monotonic()
+    with pytest.raises(StorageError, match="refused") as caught:
+        Store.open(url, create=True)
+    assert time.monotonic() - started < 10
+    assert caught.value.value == "postgresql://127.0.0.1:1/entrepot"
+    seen, error = "", caught.value
+    while error is not None:
+        seen, error = seen + str(error) + repr(error), error.__cause__ or error.__context__
+    assert "sEcret" not in seen
+
+
+def test_a_server_that_may_lose_commits_is_refused(own_postgres: Any) -> None:
+    own_postgres.start("fsync=off", "full_page_writes=off")
+    url = own_postgres.create_database()
+    with pytest.raises(StorageError, match="fsync is off; full_page_writes is off"):
+        Store.open(url, create=True)
+
+
+def test_a_database_of_another_encoding_is_refused(postgres_server: Any) -> None:
+    url = postgres_server.plain_url("latin")
+    with psycopg.connect(postgres_server.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    with pytest.raises(StorageError, match="cannot keep") as caught:
+        Store.open(url, create=True)
+    assert "LATIN1" in str(caught.value)
+    postgres_server.drop_database(url)

@@ -1,0 +1,9 @@
+"""The network of logs: this node as a witness of others, and others as witnesses of this node."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from entrepot.node.witnessing import routes
+
+ROUTES: Final[list[Any]] = [*routes.ROUTES]

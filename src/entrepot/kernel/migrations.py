@@ -20,17 +20,22 @@ from alembic.runtime.migration import MigrationContext
 from entrepot.kernel.store_tables import META, SCHEMA_VERSION
 
 
-def _leader(operations: Operations) -> None:
-    """Version 2: followers look up who writes."""
+def _leader_and_bodies(operations: Operations) -> None:
+    """Version 2: followers look up who writes; large evidence lies outside the store."""
     operations.create_table(
         "kernel_leader",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("url", sa.String, nullable=False),
-        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("url", sa.String, nullable=False, comment="where its API answers; may be empty"),
+        sa.Column("since", sa.BigInteger, nullable=False, comment="POSIX seconds, its own clock"),
+        comment="one row: the process that writes, for those who ask another one; only a hint",
     )
+    evidence_at = sa.Column(
+        "evidence_at", sa.String, comment="name of the object that holds the evidence"
+    )
+    operations.add_column("kernel_records", evidence_at)
 
 
-STEPS: Final[dict[int, Callable[[Operations], None]]] = {2: _leader}
+STEPS: Final[dict[int, Callable[[Operations], None]]] = {2: _leader_and_bodies}
 
 
 def migrate(write: sa.Connection, version: int) -> None:

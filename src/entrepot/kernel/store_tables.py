@@ -51,6 +51,7 @@ RECORDS: Final = sa.Table(
     sa.Column("evidence", sa.LargeBinary, comment="NULL once erased"),
     sa.Column("ruling_salt", sa.LargeBinary, nullable=False),
     sa.Column("ruling", sa.LargeBinary, nullable=False),
+    sa.Column("evidence_at", sa.String, comment="name of the object that holds the evidence"),
     sa.UniqueConstraint("issuer", "act_id"),
 )
 LEADER: Final = sa.Table(

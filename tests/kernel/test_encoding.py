@@ -16,15 +16,12 @@ from entrepot.kernel.encoding import (
 )
 from entrepot.kernel.errors import InvalidInput
 
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 PLAIN = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.text(max_size=30)
-    | st.binary(max_size=30),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=30),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=30) | st.integers(-300, 300), inner, max_size=5)
+        | st.dictionaries(TEXT | st.integers(-300, 300), inner, max_size=5)
     ),
     max_leaves=20,
 )
@@ -180,3 +177,12 @@ def test_views_are_json() -> None:
     assert to_base64url(b"\xff\xfe") == "__4"
     assert to_json({"b": [1]}, indent=0) == '{"b":[1]}'
     assert to_json([1]) == "[\n  1\n]"
+
+
+@pytest.mark.parametrize("value", ["a\0", {"k\0": 1}, {"k": ["\0"]}, {"\0k": 1, "a": 2}])
+def test_text_never_holds_a_nul(value: object) -> None:
+    with pytest.raises(InvalidInput, match="U\\+0000"):
+        encode(value)
+    with pytest.raises(InvalidInput, match="U\\+0000"):
+        decode(cbor2.dumps(value, canonical=True))
+    assert decode(encode({"k": b"\0"})) == {"k": b"\0"}

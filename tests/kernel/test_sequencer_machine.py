@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
             self.node.sequencer.submit_batch(acts)
         self.stop_at = ""
         self.node.store.close()  # as a killed process would: nothing else is flushed
-        self.node.log._syncer.shutdown()
+        self.node.log.files.close()
         self.open()
         for raw, answer in zip(acts, self.node.sequencer.submit_batch(acts), strict=True):
             assert isinstance(answer, Answer)

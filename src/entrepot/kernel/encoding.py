@@ -1,9 +1,10 @@
 """The one encoder of bytes that are signed or hashed: deterministic CBOR (RFC 8949 section 4.2.1).
 
-Only plain values exist here: null, booleans, 64-bit integers, text, bytes, lists and maps with text
-or integer keys. Floats, tags, bignums and indefinite lengths are refused, so that one meaning has
-exactly one byte string. Decoding encodes again and compares: a byte that could be changed without
-changing the meaning does not exist. JSON is for people and views, never for signatures.
+Only plain values exist here: null, booleans, 64-bit integers, text (without U+0000), bytes, lists
+and maps with text or integer keys. Floats, tags, bignums and indefinite lengths are refused, so
+that one meaning has exactly one byte string. Decoding encodes again and compares: a byte that could
+be changed without changing the meaning does not exist. JSON is for people and views, never for
+signatures.
 """
 
 from __future__ import annotations
@@ -105,19 +106,21 @@ def _is_ordered(value: Any, depth_left: int) -> bool:
     It is the usual case: what was decoded is in order, or it would have been refused.
     """
     kind = type(value)
+    if kind is str:
+        return "\0" not in value
     if kind in _LEAVES:
         return True
     if kind is int:
         return bool(_INTEGER_MIN <= value <= _INTEGER_MAX)
     if depth_left == 0:
         return False
-    if kind is list:
+    if kind is list or kind is tuple:
         return all(_is_ordered(item, depth_left - 1) for item in value)
     if kind is not dict:
         return False
     length, last = -1, ""
     for key in value:
-        if type(key) is not str or not key.isascii():
+        if type(key) is not str or not key.isascii() or "\0" in key:
             return _has_rising_integers(value) and all(
                 _is_ordered(item, depth_left - 1) for item in value.values()
             )
@@ -128,7 +131,8 @@ def _is_ordered(value: Any, depth_left: int) -> bool:
 
 
 def _has_rising_integers(value: dict[Any, Any]) -> bool:
-    last = -1
+    """Say whether the keys are integers in order; a single one may be negative."""
+    last = -1 if len(value) > 1 else _INTEGER_MIN - 1
     for key in value:
         if type(key) is not int or not last < key <= _INTEGER_MAX:
             return False
@@ -141,14 +145,14 @@ def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:
     items_left[0] -= 1
     if items_left[0] < 0:
         raise InvalidInput(f"more than {ITEMS_MAX:,} values in one item")
+    if isinstance(value, str):
+        return _without_nul(value)
     if type(value) in _LEAVES:
         return value
     if isinstance(value, int):
         if not _INTEGER_MIN <= value <= _INTEGER_MAX:
             raise InvalidInput("integer outside 64 bits", value=value, remedy="send it as text")
         return int(value)
-    if isinstance(value, str):
-        return str(value)
     if depth_left == 0:
         raise InvalidInput(f"nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, list | tuple):
@@ -163,10 +167,17 @@ def _ordered(value: object, depth_left: int, items_left: list[int]) -> object:
     )
 
 
+def _without_nul(text: str) -> str:
+    """Return the text; PostgreSQL has no U+0000 in text, and programs in C end there."""
+    if "\0" in text:
+        raise InvalidInput("text holds U+0000", value=text, remedy="remove it, or send bytes")
+    return str(text)
+
+
 def _key_order(key: object) -> tuple[int, int, bytes]:
     """Return what sorts as the encoded key sorts: major type, head, content (RFC 8949 4.2.1)."""
     if isinstance(key, str):
-        encoded = _utf8(key)
+        encoded = _utf8(_without_nul(key))
         return 3, len(encoded), encoded
     if isinstance(key, int) and not isinstance(key, bool) and _INTEGER_MIN <= key <= _INTEGER_MAX:
         return (0, key, b"") if key >= 0 else (1, -1 - key, b"")

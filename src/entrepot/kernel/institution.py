@@ -87,6 +87,9 @@ class ActKind(Generic[Body]):
     `public=True` publishes evidence and effects whole in the log; they can then never be erased.
     `enrols` is for kinds that a key not known here may sign, such as an application: it returns the
     key that the body carries, and the act is verified with it when the thumbprint is its key id.
+
+    `facts_of_run` and `apply_run` do the same for many acts of this kind in a row with one question
+    and one write. Only for kinds whose facts do not depend on what acts of the kind itself do.
     """
 
     name: str
@@ -96,6 +99,8 @@ class ActKind(Generic[Body]):
     apply: Callable[[Connection, Record], None] = apply_nothing
     public: bool = False
     enrols: Callable[[dict[object, object]], PublicKey | None] | None = None
+    facts_of_run: Callable[[Connection, Sequence[Request[Body]]], Sequence[Facts]] | None = None
+    apply_run: Callable[[Connection, Sequence[Record]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

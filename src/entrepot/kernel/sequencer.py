@@ -13,14 +13,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from entrepot.kernel.acts import ActId, VerifiedAct
 from entrepot.kernel.approval import RelyingParty
-from entrepot.kernel.decisions import Decision, effects_of
+from entrepot.kernel.decisions import Decision
 from entrepot.kernel.errors import (
     Conflict,
     Error,
@@ -28,30 +27,23 @@ from entrepot.kernel.errors import (
     NotFound,
     StorageError,
 )
-from entrepot.kernel.institution import ActKind, Facts, Record, Request
-from entrepot.kernel.keyring import Finder, KeyRing
-from entrepot.kernel.keys import Kid
+from entrepot.kernel.institution import ActKind
+from entrepot.kernel.keyring import KeyRing
 from entrepot.kernel.log import Log, Staged
-from entrepot.kernel.receiving import Received, Receiver, require_accepted
+from entrepot.kernel.receiving import Received, Receiver
 from entrepot.kernel.record import (
     ERASURE,
-    SALT_BYTES,
     OwnEntry,
     Sealed,
     decode_entry,
     decode_ruling,
-    encode_entry,
-    encode_evidence,
     encode_own_entry,
-    encode_ruling,
 )
-from entrepot.kernel.store import RECORDS, read_only
-from entrepot.kernel.tiles import ENTRY_MAX_BYTES
+from entrepot.kernel.settling import Batch, Settled
+from entrepot.kernel.store import RECORDS, insert_records
 
 BEHIND_MAX_S: Final = 300
 """How far our clock may fall behind the last entry of the log (a correction) before we stop."""
-FIND_MAX: Final = 400
-"""Acts looked up by one query; databases limit the parameters of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +72,6 @@ class Opening:
     evidence: Sealed | None
     ruling: Sealed
     tree_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """An act with its place in the log; `fresh` carries what is not yet in the store."""
-
-    index: int
-    digest: bytes
-    fresh: tuple[Decision, bytes] | None
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The acts of one transaction on their way: entries and rows to be written at its end."""
-
-    first: int
-    now: int
-    accepted: Finder
-    entries: list[bytes] = field(default_factory=list)
-    rows: list[dict[str, object]] = field(default_factory=list)
-    known: dict[tuple[Kid, ActId], _Settled] = field(default_factory=dict)
-
-    @property
-    def next_index(self) -> int:
-        return self.first + len(self.entries)
 
 
 class Sequencer:
@@ -173,20 +140,18 @@ class Sequencer:
 
     def _settle_all(
         self, write: sa.Connection, received: Sequence[Received | Error]
-    ) -> tuple[list[_Settled | Error], Staged | None]:
+    ) -> tuple[list[Settled | Error], Staged | None]:
         """Steps 3 to 6 for every act, then the log's entries, all inside the transaction."""
-        batch = _Batch(self._log.sequenced_size, self._now(), self._keys.remembering(write))
-        batch.known = _find_all(
-            write, [item.act for item in received if isinstance(item, Received)]
+        batch = Batch(
+            write, self._keys, self._log.sequenced_size, self._now(), self._entropy, self._crash
         )
-        settled: list[_Settled | Error] = []
-        for item in received:
-            settled.append(item if isinstance(item, Error) else self._settle(write, batch, item))
+        settled = batch.settle(received)
         if not batch.entries:
             return settled, None
         for row in batch.rows:
-            row["tree_size"] = batch.next_index
-        write.execute(RECORDS.insert(), batch.rows)
+            row["tree_size"] = batch.first + len(batch.entries)
+        self._log.bodies.place(batch.rows)
+        insert_records(write, batch.rows)
         return settled, self._log.sequence(write, batch.entries)
 
     def _now(self) -> int:
@@ -204,93 +169,7 @@ class Sequencer:
         self._latest = max(self._latest, now)
         return self._latest
 
-    def _settle(self, write: sa.Connection, batch: _Batch, item: Received) -> _Settled | Error:
-        """Steps 3 to 6 for one act. After the entry is appended, nothing may fail any more."""
-        act, kind = item.act, item.kind
-        known = batch.known.get((act.issuer, act.act_id))
-        if known is not None:
-            if known.digest == act.digest:
-                return _Settled(known.index, known.digest, None)
-            return Conflict(
-                "this act id was used for another act",
-                value=act.act_id.hex(),
-                remedy="make a fresh act id for every new act",
-            )
-        try:
-            require_accepted(item, batch.accepted, now=batch.now)
-            request = Request(
-                act.kind,
-                act.act_id,
-                act.issuer,
-                act.issued_at,
-                item.body,
-                batch.now,
-                item.approved_by,
-            )
-            with read_only(write):
-                facts = kind.facts(write, request)
-            self._crash("facts-loaded")
-            decision = kind.decide(request, facts)
-            self._crash("decided")
-            row, entry = self._seal(item, facts, decision, batch.now)
-        except StorageError:
-            raise
-        except Error as error:
-            return error
-        index = batch.next_index
-        batch.entries.append(entry)
-        batch.rows.append({"index": index, **row})
-        settled = _Settled(index, act.digest, (decision, entry))
-        batch.known[act.issuer, act.act_id] = settled
-        self._crash("appended")
-        effects = effects_of(decision)
-        record = Record(
-            index, act.kind, act.act_id, act.issuer, batch.now, decision.outcome, effects
-        )
-        kind.apply(write, record)
-        if act.kind in self._keys.rekeys:
-            batch.accepted = self._keys.remembering(write)
-        self._crash("applied")
-        return settled
-
-    def _seal(
-        self, item: Received, facts: Facts, decision: Decision, at: int
-    ) -> tuple[dict[str, object], bytes]:
-        """Return the row of a record and its log entry; InvalidInput when it is too large."""
-        act, public = item.act, item.kind.public
-        parts = []
-        for content in (
-            encode_evidence(act.raw, facts),
-            encode_ruling(act.issuer, facts.law, decision),
-        ):
-            parts.append(Sealed(content, b"" if public else self._entropy(SALT_BYTES)))
-        evidence, ruling = parts
-        entry = encode_entry(
-            act.kind,
-            act.act_id,
-            at,
-            decision.outcome,
-            evidence=evidence,
-            ruling=ruling,
-        )
-        if len(entry) > ENTRY_MAX_BYTES:
-            raise InvalidInput(
-                "a public act and its facts must fit one log entry of 65,535 bytes",
-                value=f"{len(entry):,} bytes",
-                remedy="name large content by its hash",
-            )
-        row: dict[str, object] = {
-            "issuer": act.issuer,
-            "act_id": act.act_id,
-            "digest": act.digest,
-            "evidence_salt": evidence.salt,
-            "evidence": evidence.content,
-            "ruling_salt": ruling.salt,
-            "ruling": ruling.content,
-        }
-        return row, entry
-
-    def _answer_all(self, settled: Sequence[_Settled | Error], first: int) -> list[Answer | Error]:
+    def _answer_all(self, settled: Sequence[Settled | Error], first: int) -> list[Answer | Error]:
         """Build the answers of published acts; those decided just now begin at index `first`."""
         size = self._log.size
         receipts = self._log.receipts(first) if first else []
@@ -324,7 +203,7 @@ class Sequencer:
             row = read.execute(sa.select(RECORDS).where(RECORDS.c.index == index)).one_or_none()
         if row is None:
             raise NotFound("there is no act at this index of the log", value=index)
-        evidence = None if row.evidence is None else Sealed(row.evidence, row.evidence_salt)
+        evidence = self._log.bodies.evidence(row)
         return Opening(evidence, Sealed(row.ruling, row.ruling_salt), row.tree_size)
 
     def erase(self, index: int) -> int:
@@ -341,9 +220,11 @@ class Sequencer:
             if not opening.evidence.salt:
                 raise Conflict("a public act is published whole and cannot be erased", value=index)
             entry = encode_own_entry(ERASURE, self._clock(), index)
-            gone = {"evidence": None, "evidence_salt": None}
+            gone = {"evidence": None, "evidence_salt": None, "evidence_at": None}
+            outside = sa.select(RECORDS.c.evidence_at).where(RECORDS.c.index == index)
             try:
                 with self._store.writing() as write:
+                    name = write.execute(outside).scalar_one()
                     write.execute(RECORDS.update().where(RECORDS.c.index == index).values(gone))
                     staged = self._log.sequence(write, [entry])
             except StorageError:
@@ -351,6 +232,7 @@ class Sequencer:
                 raise
             self._log.adopt(staged)
             self._log.publish()
+            self._log.bodies.destroy(name)
             self._store.forget_deleted()
             return staged.first
 
@@ -362,20 +244,3 @@ def _latest_time(log: Log) -> int:
     except InvalidInput:
         return 0
     return entry.at if isinstance(entry, OwnEntry) else entry.decided_at
-
-
-def _find_all(
-    write: sa.Connection, acts: Sequence[VerifiedAct]
-) -> dict[tuple[Kid, ActId], _Settled]:
-    """Return those of the acts that are already recorded, in a few queries."""
-    found: dict[tuple[Kid, ActId], _Settled] = {}
-    for first in range(0, len(acts), FIND_MAX):
-        asked = [(act.issuer, act.act_id) for act in acts[first : first + FIND_MAX]]
-        query = _RECORDED.where(sa.tuple_(RECORDS.c.issuer, RECORDS.c.act_id).in_(asked))
-        for index, digest, issuer, act_id in write.execute(query):
-            key = (Kid(bytes(issuer)), ActId(bytes(act_id)))
-            found[key] = _Settled(index, bytes(digest), None)
-    return found
-
-
-_RECORDED: Final = sa.select(RECORDS.c.index, RECORDS.c.digest, RECORDS.c.issuer, RECORDS.c.act_id)

@@ -7,7 +7,8 @@ is a package with `ROUTES` (Litestar handlers or routers) and, when it works in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
@@ -19,7 +20,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
 
 from entrepot import __version__
+from entrepot.node.api.buckets import Buckets
+from entrepot.node.api.front import Front, Seen
 from entrepot.node.api.problems import HANDLERS
+from entrepot.node.api.signatures import Nonces
 from entrepot.node.running import Running
 
 PARTS: Final = (
@@ -30,30 +34,65 @@ PARTS: Final = (
 )
 """Packages of the node with routes, in the order in which they are asked."""
 
+LOG: Final = logging.getLogger("entrepot.http")
+
 Background: TypeAlias = Callable[[Running], Coroutine[Any, Any, None]]
 
 
-def make_app(running: Running) -> Litestar:
-    """Return the application over a running node; handlers find it as `app.state.running`."""
-    routes = [route for part in _parts() for route in getattr(part, "ROUTES", ())]
-    return Litestar(
+def make_app(running: Running, parts: Sequence[str] = PARTS) -> Litestar:
+    """Return the application over a running node; handlers find it as `app.state.running`.
+
+    `parts` are the packages of the node that it serves.
+    """
+    routes = [route for part in _imported(parts) for route in getattr(part, "ROUTES", ())]
+    http, limits = running.settings.http, running.settings.limits
+    addresses = Buckets(limits.requests_per_s_per_address, limits.requests_burst_per_address)
+    state = {
+        "running": running,
+        "observed": running.observed,
+        "nonces": Nonces(),
+        "key_buckets": Buckets(limits.acts_per_s_per_key, limits.acts_burst_per_key),
+        "address_buckets": addresses,
+    }
+    app = Litestar(
         route_handlers=routes,
         exception_handlers=HANDLERS,
-        state=State({"running": running}),
+        state=State(state),
         openapi_config=_description(running),
         request_max_body_size=running.settings.http.body_max_bytes,
         logging_config=None,
         debug=False,
     )
+    app.asgi_handler = Front(app.asgi_handler, http, limits, addresses, _seen_by(running))
+    return app
+
+
+def _seen_by(running: Running) -> Callable[[Seen], None]:
+    """Return what counts and logs a request when it is done."""
+
+    def seen(request: Seen) -> None:
+        running.observed.request(request.method, request.route, request.status, request.seconds)
+        LOG.info(
+            "request",
+            extra={
+                "request_id": request.request_id,
+                "method": request.method,
+                "route": request.route,
+                "status": request.status,
+                "ms": round(request.seconds * 1000, 2),
+            },
+        )
+
+    return seen
 
 
 def background(_running: Running) -> list[Background]:
     """Return what the parts of the node do in the background."""
-    return [task for part in _parts() for task in getattr(part, "BACKGROUND", ())]
+    return [task for part in _imported(PARTS) for task in getattr(part, "BACKGROUND", ())]
 
 
-def _parts() -> list[Any]:
-    return [import_module(name) for name in PARTS if find_spec(name) is not None]
+def _imported(parts: Sequence[str]) -> list[Any]:
+    return [import_module(name) for name in parts if find_spec(name) is not None]
 
 
 def _description(running: Running) -> OpenAPIConfig:

@@ -12,14 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from urllib.parse import urlsplit
 
+from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.home import Node, default_home, open_node, system_clock
 from entrepot.kernel.institution import Institution
+from entrepot.kernel.keyring import KeyRing, key_ring, known_key_ring
+from entrepot.kernel.keys import Kid
 from entrepot.law.library import Library
 from entrepot.node.installed import installed
 from entrepot.node.intake import Intake
 from entrepot.node.lawcache import open_library
+from entrepot.node.observing import Observed
 from entrepot.node.settings import Settings
 
 
@@ -31,6 +35,11 @@ class Running:
     intake: Intake
     settings: Settings
     institutions: tuple[Institution, ...]
+    keys: KeyRing
+    """Whose acts and signed requests are accepted now."""
+    known_keys: KeyRing
+    """Whose ever were: to check again what was signed before a key was revoked."""
+    observed: Observed
     clock: Callable[[], int] = system_clock
     started_at: float = field(default_factory=time.time)
     _library: Library | None = None
@@ -52,6 +61,13 @@ class Running:
             if self._library is None:
                 self._library = open_library()
             return self._library
+
+    def may_open(self, reader: Kid | None, issuer: Kid) -> bool:
+        """Say whether the holder of `reader` may see the evidence of an act that `issuer` signed.
+
+        The key itself may, and every key that the same party holds now.
+        """
+        return reader is not None and reader == issuer
 
     def close(self) -> None:
         """Finish the acts that were taken, then close log and store."""
@@ -86,14 +102,40 @@ def open_running(
     """
     home = Path(settings.home) if settings.home else default_home()
     plugged = installed() if institutions is None else tuple(institutions)
-    options: dict[str, Any] = {}
-    if settings.passphrase:
-        options["passphrase"] = settings.passphrase.reveal().encode()
-    node = open_node(home, institutions=plugged, clock=clock, **options)
+    node = open_node(
+        home,
+        institutions=plugged,
+        store=settings.store.url.reveal(),
+        passphrase=settings.passphrase.reveal().encode() or None,
+        relying_party=relying_party(settings),
+        clock=clock,
+    )
     intake = Intake(
         node.sequencer,
         queue_max_acts=settings.intake.queue_max_acts,
         batch_max_acts=settings.intake.batch_max_acts,
         linger_s=settings.intake.linger_ms / 1000,
     )
-    return Running(node, intake.start(), settings, plugged, clock)
+    return Running(
+        node,
+        intake.start(),
+        settings,
+        plugged,
+        key_ring(node.keys, plugged),
+        known_key_ring(node.keys, plugged),
+        Observed(intake, lambda: node.log.size),
+        clock,
+    )
+
+
+def relying_party(settings: Settings) -> RelyingParty:
+    """Return the site that passkeys are bound to: as set, or the host and origin of the URL."""
+    chosen = settings.relying_party
+    host = urlsplit(settings.url).hostname or settings.http.host
+    # WebAuthn wants a domain; browsers take localhost as one, an IP address never.
+    local = host in ("127.0.0.1", "::1")
+    own = "localhost" if local else host
+    origin = settings.url
+    local_origin = f"http://localhost:{settings.http.port}"
+    origins = (origin, local_origin) if local and not settings.http.public_url else (origin,)
+    return RelyingParty(chosen.id or own, chosen.origins or origins)

@@ -191,7 +191,8 @@ class Ready(Section, frozen=True):
     """When `/readyz` says no."""
 
     disk_free_min_bytes: Count = 256 << 20
-    checkpoint_age_max_s: Count = 86_400
+    stall_max_s: Count = 30
+    """Acts wait, and no batch has been finished for this long."""
 
 
 class Settings(Section, frozen=True):

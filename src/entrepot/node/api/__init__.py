@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from entrepot.node.api import health
+from entrepot.node.api import acts, health, reads
 
-ROUTES: Final[list[Any]] = [*health.ROUTES]
+ROUTES: Final[list[Any]] = [*acts.ROUTES, *reads.ROUTES, *health.ROUTES]

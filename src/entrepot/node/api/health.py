@@ -11,6 +11,7 @@ from litestar import Request, Response, get
 
 from entrepot.node.running import Running
 
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -54,6 +55,9 @@ def readiness(running: Running) -> Readiness:
         failed.append("disk")
     if running.intake.depth >= running.settings.intake.queue_max_acts:
         failed.append("queue")
+    idle_s = time.time() - running.observed.last_batch_at
+    if running.intake.depth and idle_s > running.settings.ready.stall_max_s:
+        failed.append("writer")
     return Readiness(
         not failed, "leader", running.node.log.size, running.intake.depth, free, failed
     )
@@ -70,4 +74,11 @@ def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(content, media_type="application/json")
 
 
-ROUTES: Final = [healthz, readyz, openapi]
+@get("/metrics", include_in_schema=False, sync_to_thread=True)
+def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer the metrics of this process in Prometheus' text format."""
+    running: Running = request.app.state.running
+    return Response(running.observed.text(), media_type=METRICS_TYPE, headers=NO_STORE)
+
+
+ROUTES: Final = [healthz, readyz, metrics, openapi]

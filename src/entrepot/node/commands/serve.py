@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from entrepot.node.observing_logs import begin_logging
 from entrepot.node.running import open_running
 from entrepot.node.serving import serve
 from entrepot.node.settings import read_settings
@@ -19,7 +20,9 @@ from entrepot.node.settings import read_settings
 def command(home: Path | None, file: Path | None, host: str | None, port: int | None) -> int:
     """Read settings, open the home, serve; exit 0 after a graceful stop."""
     given = {"home": None if home is None else str(home), "http.host": host, "http.port": port}
-    running = open_running(read_settings(file, given=given))
+    settings = read_settings(file, given=given)
+    begin_logging(settings.logs)
+    running = open_running(settings)
 
     def say() -> None:
         click.echo(f"serving {running.home} at {running.url}", err=True)

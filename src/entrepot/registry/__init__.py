@@ -1,1 +1,1 @@
-"""The registry: who and what. Parties, their keys and members, data products, rights, certificates."""
+"""The registry: who and what. Parties, keys, members, data products, rights, certificates."""

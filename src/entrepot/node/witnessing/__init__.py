@@ -5,5 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from entrepot.node.witnessing import routes
+from entrepot.node.witnessing.background import feed
 
 ROUTES: Final[list[Any]] = [*routes.ROUTES]
+BACKGROUND: Final = (feed,)

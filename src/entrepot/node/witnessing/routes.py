@@ -68,8 +68,8 @@ def latest_checkpoint(
 ) -> Response[bytes]:
     """Answer the note with the log's signatures and ours; 404 when there is none."""
     note = desk_of(request).latest(origin_digest)
-    headers = {"Cache-Control": f"max-age={MONITORING_MAX_AGE_S}"}
-    return Response(note, media_type=NOTE_TYPE, headers=headers)
+    headers = {"Cache-Control": f"max-age={MONITORING_MAX_AGE_S}", "Content-Type": NOTE_TYPE}
+    return Response(note, headers=headers)
 
 
 @get("/witness/vkeys", tags=["witness"], summary="The keys of this witness", sync_to_thread=True)
@@ -82,7 +82,7 @@ def witness_vkeys(request: Request[Any, Any, Any]) -> Response[bytes]:
         text = desk_of(request).vkeys()
     except NotFound as error:
         raise NotFound("this node is no witness") from error
-    return Response(text.encode(), media_type=NOTE_TYPE)
+    return Response(text.encode(), headers={"Content-Type": NOTE_TYPE})
 
 
 ROUTES: Final[list[Any]] = [add_checkpoint, witness_vkeys, latest_checkpoint]

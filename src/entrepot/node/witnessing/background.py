@@ -1,0 +1,115 @@
+"""The feeder of a running node: started with it, stopped with it, only where the log is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from entrepot.kernel.checkpoint import SignedCheckpoint
+from entrepot.kernel.errors import Error, StorageError
+from entrepot.node.running import Running
+from entrepot.node.witnessing import memory
+from entrepot.node.witnessing.feeding import Feeder
+from entrepot.node.witnessing.published import LogReader, public_checkpoint, read_policy
+
+FOLLOWER_LOOKS_S: Final = 5.0
+"""How often a process that only follows looks whether it writes now."""
+LOG: Final = logging.getLogger("entrepot.witnessing")
+_FEEDERS: Final[dict[str, Feeder]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessStanding:
+    """How it stands with one witness of this node, for metrics and pages."""
+
+    name: str
+    url: str
+    size: int | None
+    at: int | None
+    lag_s: float
+    failures: int
+    error: str
+
+
+async def feed(running: Running) -> None:
+    """Feed this node's log to the witnesses of its policy until cancelled.
+
+    Does nothing without a policy. On the alarm (see `feeding`) the intake is closed: the node goes
+    on answering reads, and signs nothing more.
+    """
+    policy = read_policy(running.home, running.settings.witnessing.policy_file)
+    if policy is None or not any(witness.url for witness in policy.witnesses):
+        return
+    origin = running.node.signer.origin
+
+    def keep(whole: SignedCheckpoint) -> None:
+        memory.keep_cosigned(running.node.store, origin, whole.checkpoint.size, whole.raw)
+
+    def stop_signing(alarm: StorageError) -> None:
+        LOG.critical("signing stopped", extra={"said": str(alarm)})
+        running.intake.close()
+
+    while True:
+        if running.node.store.held():
+            feeder = Feeder(
+                LogReader(running.node.log.files.read),
+                running.node.signer.keys,
+                policy,
+                keep,
+                stop_signing,
+                every_s=float(running.settings.witnessing.every_s),
+            )
+            _FEEDERS[str(running.home)] = feeder
+            await _run_while_leading(running, feeder)
+            if feeder.alarm is not None:
+                return
+        await asyncio.sleep(FOLLOWER_LOOKS_S)
+
+
+async def _run_while_leading(running: Running, feeder: Feeder) -> None:
+    """Run the feeder until this process no longer writes the log, or the alarm."""
+    task = asyncio.create_task(feeder.run())
+    try:
+        while not task.done() and await asyncio.to_thread(_leads, running):
+            await asyncio.wait({task}, timeout=FOLLOWER_LOOKS_S)
+    finally:
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(ended, Exception):  # our own mistake: told, and begun again after a pause
+            LOG.error("defect", exc_info=ended)
+
+
+def _leads(running: Running) -> bool:
+    try:
+        return running.node.store.held()
+    except Error:
+        return False
+
+
+def standings(running: Running) -> list[WitnessStanding]:
+    """Return how it stands with every witness of this node; empty where nothing is fed."""
+    feeder = _FEEDERS.get(str(running.home))
+    if feeder is None:
+        return []
+    lags = feeder.lags_s()
+    return [
+        WitnessStanding(
+            one.name, one.url, one.size, one.at, lags.get(url, 0.0), one.failures, one.error
+        )
+        for url, one in feeder.standings.items()
+    ]
+
+
+def alarm_of(running: Running) -> StorageError | None:
+    """Return the proof-backed reason for which this node signs nothing more, or None."""
+    feeder = _FEEDERS.get(str(running.home))
+    return None if feeder is None else feeder.alarm
+
+
+def checkpoint_to_show(running: Running) -> bytes:
+    """Return what `/log/checkpoint` answers (see `published.public_checkpoint`)."""
+    policy = read_policy(running.home, running.settings.witnessing.policy_file)
+    node = running.node
+    return public_checkpoint(node.log.files.read, node.store, node.signer.origin, policy)

@@ -207,7 +207,7 @@ def test_a_full_disk_or_an_interrupt_leaves_nothing(
     elif place == "render":
         monkeypatch.setattr(clearing, "render", interrupted)
     else:
-        monkeypatch.setattr(clearing._Clearing, "publish", full)
+        monkeypatch.setattr(clearing, "publish", full)
     with pytest.raises((StorageError, KeyboardInterrupt)):
         stage.cleared(table, tmp_path / "out", tmp_path / "home", kind=KIND_BELOW, declared=BELOW)
     assert {path.name for path in tmp_path.iterdir()} <= {"home", "customers.csv"}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from entrepot.kernel.approval import take_approval
 from entrepot.kernel.errors import InvalidInput
 from entrepot.port.clear.certificate import Certificate, from_body
 from entrepot.port.clear.recipients import party_id
@@ -29,10 +30,11 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+(/[^\x00-\x1f\x7f/\\]+)*")
 def shape(body: Mapping[object, object]) -> Certificate:
     """Return the certificate in a body after checking its form (step 2). No I/O.
 
-    Raises `InvalidInput` for a malformed certificate, a name that leaves the folder, a hash that is
-    none, a negative count or a day that does not exist.
+    The approval of a person is no part of the certificate: the kernel takes it out before it asks,
+    a reader of a stored act may not have. Raises `InvalidInput` for a malformed certificate, a name
+    that leaves the folder, a hash that is none, a negative count or a day that does not exist.
     """
-    read = from_body(body)
+    read = from_body(take_approval(dict(body))[0])
     if len(read.files) > FILES_MAX:
         raise InvalidInput("too many files in one clearance", value=len(read.files))
     for file in read.files:

@@ -5,6 +5,9 @@ and the refusal is logged; (2) the data is written beside the target under a hid
 as it streams, and inspected again; (3) report and certificate are made; (4) the certificate is
 signed as a `clear-shipment` act and submitted; (5) the proof that it was logged is added; (6) the
 folder gets its name in one rename. Until (6) nothing is visible; on failure nothing is left.
+
+`clear` walks all six with the node's own key. Where a person signs, `prepare` walks (1) to (3) and
+leaves the folder hidden, whoever approves has the act submitted, and `publish` walks (5) and (6).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from entrepot.kernel.acts import ActId, new_act_id, sign_act
 from entrepot.kernel.decisions import Granted, Reason
 from entrepot.kernel.errors import Conflict, InvalidInput
 from entrepot.kernel.home import Node, system_clock
+from entrepot.kernel.record import decode_ruling
 from entrepot.law.factset import FactSet
 from entrepot.law.model import Assessment
 from entrepot.port.change.updates import record_law
@@ -107,6 +111,26 @@ class RefusedClearance(msgspec.Struct, frozen=True):
     index: int
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """A clearance that waits to be signed: what the act says, and where its files lie hidden.
+
+    Act id, time of issue (POSIX s) and body are fixed: report and certificate name them.
+    """
+
+    act_id: bytes
+    issued_at: int
+    body: dict[str, object]
+    record: ClearanceRecord
+    folder: Path
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """Why nothing was prepared; nothing of it is in the log."""
+
+    reasons: list[Reason]
+    assessment: Assessment
+
+
 def clear(
     order: Order,
     node: Node,
@@ -119,6 +143,56 @@ def clear(
     Raises `Conflict` when the target exists, `UnreadableData` when the source does not hold,
     `StorageError` when the disk refuses; then nothing is left behind. A refusal is a value.
     """
+    return _begun(order, node, clock, on_step).run()
+
+
+def prepare(
+    order: Order,
+    node: Node,
+    *,
+    clock: Callable[[], int] = system_clock,
+    on_step: Step | None = None,
+) -> Prepared | Declined:
+    """Write an order's files and its act, unsigned; nothing is logged but the law it stands on.
+
+    The caller has the act signed and submitted, then calls `publish`, or `discard`. Raises what
+    `clear` raises; then nothing is left behind.
+    """
+    return _begun(order, node, clock, on_step).prepared()
+
+
+def publish(node: Node, index: int, prepared: Path, out: Path) -> None:
+    """Put certificate and proof of the granted act at `index` beside its files; name the folder.
+
+    `prepared` is the folder of a `Prepared`, `out` on the same file system. Raises Conflict when
+    the act was not granted or the target exists, NotFound, StorageError.
+    """
+    decision = decode_ruling(node.sequencer.opening(index).ruling.content).decision
+    if not isinstance(decision, Granted):
+        raise Conflict("this clearance was not granted", value=index, remedy="read its reasons")
+    try:
+        # What a crash has left half written of an earlier try.
+        (prepared / CERTIFICATE_FILE).unlink(missing_ok=True)
+        shutil.rmtree(prepared / PROOF_FOLDER, ignore_errors=True)
+        files.create_durable(prepared / CERTIFICATE_FILE, node.act_at(index))
+        node.export(index, prepared / PROOF_FOLDER)
+        sync_folder(prepared)
+        if out.exists():
+            raise Conflict(
+                "the target of a clearance exists", value=out, remedy="name a new folder"
+            )
+        prepared.rename(out)
+        sync_folder(out.parent)
+    except OSError as error:
+        raise files.storage_error(error, out) from error
+
+
+def discard(prepared: Path) -> None:
+    """Delete the files of a clearance that nobody signed."""
+    shutil.rmtree(prepared, ignore_errors=True)
+
+
+def _begun(order: Order, node: Node, clock: Callable[[], int], on_step: Step | None) -> _Clearing:
     if order.out.exists() or order.out.is_symlink():
         raise Conflict(
             "the target of a clearance exists", value=order.out, remedy="name a new folder"
@@ -126,7 +200,7 @@ def clear(
     check_parties(order.parties)
     check_register(order.register)
     record_law(node, order.goods.library, clock=clock)
-    return _Clearing(order, node, clock, on_step or (lambda _name: None)).run()
+    return _Clearing(order, node, clock, on_step or (lambda _name: None))
 
 
 class _Clearing:
@@ -156,21 +230,41 @@ class _Clearing:
         self.folder = PieceFolder(node.home)
 
     def run(self) -> Cleared | RefusedClearance:
-        self.tidy_counters()
-        self.on_step("asking the law")
-        if self.refusals():
-            return self.refused([])
-        partial = self.order.out.with_name(
-            f".{self.order.out.name}.{self.act_id.hex()[:12]}.partial"
-        )
+        found = self.prepared()
+        if isinstance(found, Declined):
+            return self.refused(found)
         try:
-            files.make_directories(partial / DATA_FOLDER)
-            return self.delivered(partial)
+            self.on_step("logging")
+            answer = self.node.sequencer.submit(self.signed(found.body))
+            if not isinstance(answer.decision, Granted):
+                reasons = list(answer.decision.reasons)
+                return RefusedClearance(found.record.id, reasons, self.assessment, answer.index)
+            publish(self.node, answer.index, found.folder, self.order.out)
         except OSError as error:
             raise files.storage_error(error, self.order.out) from error
         finally:
             # After the rename there is nothing here any more.
-            shutil.rmtree(partial, ignore_errors=True)
+            discard(found.folder)
+        return Cleared(self.order.out, found.record, answer.index)
+
+    def prepared(self) -> Prepared | Declined:
+        self.tidy_counters()
+        self.on_step("asking the law")
+        if reasons := self.refusals():
+            return Declined(reasons, self.assessment)
+        partial = self.order.out.with_name(
+            f".{self.order.out.name}.{self.act_id.hex()[:12]}.partial"
+        )
+        found: Prepared | Declined | None = None
+        try:
+            files.make_directories(partial / DATA_FOLDER)
+            found = self.delivered(partial)
+        except OSError as error:
+            raise files.storage_error(error, self.order.out) from error
+        finally:
+            if not isinstance(found, Prepared):
+                discard(partial)
+        return found
 
     def tidy_counters(self) -> None:
         """Destroy the keys of years that are over, and pieces that no record names."""
@@ -196,7 +290,7 @@ class _Clearing:
             *unexplained(self.against, self.facts, self.today),
         ]
 
-    def delivered(self, partial: Path) -> Cleared | RefusedClearance:
+    def delivered(self, partial: Path) -> Prepared | Declined:
         self.on_step("writing the data")
         counting = Counting(
             self.order.goods,
@@ -217,7 +311,7 @@ class _Clearing:
         if delivery.worse:
             cite = "WP29 Opinion 05/2014; ISO/IEC 27559"
             worse = [Reason(Code.WORSE_THAN_PLANNED, cite, text) for text in delivery.worse]
-            return self.refused(worse)
+            return Declined(worse, self.assessment)
         self.on_step("writing report and certificate")
         record = self.record(delivery)
         listed = list(record.files)
@@ -229,36 +323,20 @@ class _Clearing:
         for name, (content, media) in documents.items():
             files.create_durable(partial / name, content)
             listed.append(described(name, content, media))
-        act = self.signed(record, listed, counting.pieces())
-        self.on_step("logging")
-        answer = self.node.sequencer.submit(act)
-        if not isinstance(answer.decision, Granted):
-            return RefusedClearance(
-                record.id, list(answer.decision.reasons), self.assessment, answer.index
-            )
-        files.create_durable(partial / CERTIFICATE_FILE, act)
-        self.node.export(answer.index, partial / PROOF_FOLDER)
-        self.publish(partial)
-        return Cleared(self.order.out, record, answer.index)
+        body = self.body(record, listed, counting.pieces())
+        return Prepared(self.act_id, self.now, body, record, partial)
 
-    def publish(self, partial: Path) -> None:
-        sync_folder(partial)
-        if self.order.out.exists():
-            raise Conflict(
-                "the target of a clearance exists", value=self.order.out, remedy="name a new folder"
-            )
-        partial.rename(self.order.out)
-        sync_folder(self.order.out.parent)
-
-    def refused(self, more: list[Reason]) -> RefusedClearance:
+    def refused(self, declined: Declined) -> RefusedClearance:
         """Log the request without files; the node refuses it with its own reasons."""
         self.on_step("logging the refusal")
         record = self.record(None)
-        answer = self.node.sequencer.submit(self.signed(record, [], []))
+        answer = self.node.sequencer.submit(self.signed(self.body(record, [], [])))
         if isinstance(answer.decision, Granted):
             raise InvalidInput("a request without data was granted", value=record.id)
         law = [reason for reason in answer.decision.reasons if reason.code != Code.NO_FILES]
-        return RefusedClearance(record.id, [*more, *law], self.assessment, answer.index)
+        # What the law says of it the node has found again; what the files showed only we know.
+        own = [reason for reason in declined.reasons if reason.code == Code.WORSE_THAN_PLANNED]
+        return RefusedClearance(record.id, [*own, *law], self.assessment, answer.index)
 
     def key(self) -> TokenKey:
         keys = TokenKeys(self.node.home / "tokens")
@@ -272,13 +350,15 @@ class _Clearing:
             until=self.validity.valid_until,
         )
 
-    def signed(
+    def body(
         self, record: ClearanceRecord, listed: list[DataFile], pieces: list[SignedPiece]
-    ) -> bytes:
+    ) -> dict[str, object]:
         counts = Counts(
             self.counts.counted, self.counts.exempt, pieces, self.order.register if pieces else ""
         )
-        body = as_body(certificate(record, listed, signed_facts(self.mapping), counts))
+        return as_body(certificate(record, listed, signed_facts(self.mapping), counts))
+
+    def signed(self, body: dict[str, object]) -> bytes:
         return sign_act(self.node.party, KIND, body, issued_at=self.now, act_id=self.act_id)
 
     def record(self, delivery: Delivery | None) -> ClearanceRecord:

@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from litestar import Response
 from litestar.exceptions import HTTPException, PermissionDeniedException
+from litestar.response import Redirect
 
-from entrepot.kernel.errors import (
-    Conflict,
-    Error,
-    InvalidInput,
-    NotFound,
-    StorageError,
-    VerificationError,
-    shorten,
-)
+from entrepot.kernel.errors import Error, shorten
+from entrepot.node.api.problems import NotAllowed, headers_of, status_of
 from entrepot.node.face.rendering import page
 from entrepot.node.face.visitors import AnyRequest
 
-_STATUS: Final[tuple[tuple[type[Error], int], ...]] = (
-    (NotFound, 404),
-    (Conflict, 409),
-    (VerificationError, 403),
-    (StorageError, 503),
-    (InvalidInput, 422),
-)
+Shown = Response[str] | Redirect
 
 
-def status_of(error: Error) -> int:
-    """Return the HTTP status of an error of the kernel's tree."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+class SignInNeeded(NotAllowed):
+    """Nobody is signed in, or the session has ended; the browser is sent to sign in."""
 
 
-def show_error(request: AnyRequest, error: Error) -> Response[str]:
-    """Answer with the error as a page."""
-    return page(
+class NotYours(NotAllowed):
+    """The person is signed in, but has not the duty that this page takes."""
+
+
+def show_error(request: AnyRequest, error: Error) -> Shown:
+    """Answer with the error as a page; who has to sign in is sent there and back."""
+    if isinstance(error, SignInNeeded):
+        back = request.url.path if request.method == "GET" else "/desk"
+        return Redirect(f"/sign-in?{urlencode({'next': back})}", status_code=303)
+    status = 403 if isinstance(error, NotYours) else status_of(error)
+    shown = page(
         request,
         "failure.html",
-        status=status_of(error),
+        status=status,
         what=error.what,
         value="" if error.value is None else shorten(error.value),
         remedy=error.remedy,
-        status_code=status_of(error),
+        status_code=status,
         forged=False,
     )
+    shown.headers.update(headers_of(error))
+    return shown
 
 
-def show_http_exception(request: AnyRequest, exception: HTTPException) -> Response[str]:
+def show_http_exception(request: AnyRequest, exception: HTTPException) -> Shown:
     """Answer with the framework's own refusal (no such page, forged form) as a page."""
+    status = exception.status_code if 400 <= exception.status_code <= 599 else 500
     return page(
         request,
         "failure.html",
-        status=exception.status_code,
-        what=exception.detail,
+        status=status,
+        what=exception.detail if status < 500 else "",
         value="",
         remedy="",
-        status_code=exception.status_code,
+        status_code=status,
         forged=isinstance(exception, PermissionDeniedException),
     )
 
 
-EXCEPTION_HANDLERS: Final[dict[Any, Any]] = {Error: show_error, HTTPException: show_http_exception}
+def show_defect(request: AnyRequest, defect: Exception) -> Shown:
+    """Answer our own mistake; its kind and place go to the log, its text nowhere."""
+    logging.getLogger("entrepot.http").error(
+        "defect", exc_info=defect, extra={"route": request.scope.get("path_template", "")}
+    )
+    return page(
+        request,
+        "failure.html",
+        status=500,
+        what="",
+        value="",
+        remedy="",
+        status_code=500,
+        forged=False,
+    )
+
+
+EXCEPTION_HANDLERS: Final[dict[Any, Any]] = {
+    Error: show_error,
+    HTTPException: show_http_exception,
+    Exception: show_defect,
+}

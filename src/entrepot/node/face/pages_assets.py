@@ -9,6 +9,7 @@ from typing import Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from entrepot.node.face.visitors import AnyRequest
@@ -35,7 +36,7 @@ def asset_bytes() -> dict[str, tuple[bytes, str, str]]:
 
 
 @get("/face/{name:str}", sync_to_thread=False)
-def show_asset(request: AnyRequest, name: str) -> Response[bytes]:
+def show_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """Return one asset, or 304 when the browser has it (RFC 9110 13.1.2)."""
     known = asset_bytes().get(name)
     if known is None:

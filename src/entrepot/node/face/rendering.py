@@ -19,7 +19,8 @@ from markupsafe import Markup
 from entrepot.kernel.errors import visible
 from entrepot.node.face.csrf import TOKEN_FIELD
 from entrepot.node.face.language import LANGUAGE_TAGS, LANGUAGES, has_words, t
-from entrepot.node.face.surroundings import node_name, surroundings_of
+from entrepot.node.face.parties import node_name
+from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.visitors import THEMES, AnyRequest, visitor_of
 
 _HTML: Final = MediaType.HTML.value
@@ -48,7 +49,7 @@ def page(request: AnyRequest, template: str, *, status: int = 200, **context: An
             themes=THEMES,
             visitor=visitor,
             session=visitor.session,
-            node_name=node_name(around),
+            node_name=node_name(around, visitor.language),
             path=request.url.path,
             here=partial(_here, request),
             csrf_field=lambda: _csrf_field(visitor.form_token()),

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from litestar import Request
 
+from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.store import Store
 from entrepot.node.settings import Settings
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Surroundings:
     store: Store
     now: Callable[[], int]
     origins: tuple[str, ...]
+    site: RelyingParty
     secure: bool
 
 
@@ -35,8 +38,16 @@ def surroundings_of(request: Request[Any, Any, Any]) -> Surroundings:
         store=running.node.store,
         now=running.clock,
         origins=own_origins(settings),
+        site=relying_party(settings),
         secure=settings.url.startswith("https://"),
     )
+
+
+def relying_party(settings: Settings) -> RelyingParty:
+    """Return the site that passkeys are bound to: as set, else the host of the public URL."""
+    host = urlsplit(settings.url).hostname or "localhost"
+    named = "localhost" if host in _LOOPBACK_HOSTS else host
+    return RelyingParty(settings.relying_party.id or named, own_origins(settings))
 
 
 def own_origins(settings: Settings) -> tuple[str, ...]:
@@ -57,8 +68,3 @@ def origin_of(url: str) -> str:
     """Return the origin (scheme, host, port) of a URL, as browsers write it (RFC 6454 6.2)."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def node_name(around: Surroundings) -> str:
-    """Return the name under which the operator founded the registry, else the host's."""
-    return urlsplit(around.origins[0]).netloc

@@ -1,0 +1,276 @@
+"""Signing in and out, and joining by invitation. Only a passkey opens a session; there is no word.
+
+A failed try is counted against the address it came from. The session's secret is new at every
+sign-in, whatever the browser held before.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Response, get, post
+from litestar.response import Redirect
+from litestar.types import ControllerRouterHandler
+
+from entrepot.kernel.acts import new_act_id
+from entrepot.kernel.approval import verify_approval
+from entrepot.kernel.decisions import Granted
+from entrepot.kernel.encoding import to_base64url
+from entrepot.kernel.errors import Error, InvalidInput, VerificationError
+from entrepot.kernel.keys import Kid
+from entrepot.node.api.buckets import Buckets
+from entrepot.node.api.problems import TooMany
+from entrepot.node.face.addresses import safe_path
+from entrepot.node.face.approving import drop_pending, submit_own
+from entrepot.node.face.ceremonies import check_challenge, make_challenge
+from entrepot.node.face.csrf import form_of
+from entrepot.node.face.forms import text_of
+from entrepot.node.face.invitations import (
+    Enrolment,
+    admission_of,
+    find_invitation,
+    forget_enrolment,
+    use_invitation,
+)
+from entrepot.node.face.language import t
+from entrepot.node.face.parties import name_of_party, node_name
+from entrepot.node.face.passkeys import (
+    NAME_CHARS_MAX,
+    approval_of,
+    creation_options,
+    from_base64url,
+    kid_of_credential,
+    read_assertion,
+    read_registration,
+)
+from entrepot.node.face.people import principal_behind
+from entrepot.node.face.rendering import page
+from entrepot.node.face.sessions import (
+    LIFETIME_SECONDS,
+    end_all_sessions,
+    end_session,
+    start_session,
+)
+from entrepot.node.face.surroundings import Surroundings, surroundings_of
+from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.registry.acts import ADMIT_MEMBER
+from entrepot.registry.principals import active_key
+
+SIGN_IN, JOIN = "sign-in", "join"
+TRIES_BURST: Final = 10
+TRIES_PER_S: Final = 0.1
+"""Ten tries at once, then one in ten seconds, per address and process."""
+_tries: Final = Buckets(TRIES_PER_S, TRIES_BURST)
+
+Shown = Response[str] | Redirect
+
+
+@get("/sign-in", sync_to_thread=True)
+def show_sign_in(request: AnyRequest) -> Shown:
+    """Show the way in; who is signed in already goes on."""
+    goes_to = safe_path(request.query_params.get("next"))
+    if visitor_of(request).session is not None:
+        return Redirect(goes_to, status_code=303)
+    return _sign_in_page(request, goes_to)
+
+
+@post("/sign-in", sync_to_thread=True, status_code=200)
+def sign_in(request: AnyRequest) -> Shown:
+    """Check an assertion over our challenge and begin a session."""
+    form = form_of(request)
+    goes_to = safe_path(text_of(form, "next"))
+    around, visitor = surroundings_of(request), visitor_of(request)
+    _count_try(request)
+    try:
+        kid, party = _who_asserts(request, around)
+    except Error as error:
+        words = "sign-in.not-known" if isinstance(error, _NotKnown) else "sign-in.failed"
+        return _sign_in_page(request, goes_to, problem=t(visitor.language, words), status=403)
+    if visitor.session is not None and visitor.secret is not None:
+        end_session(around.store, visitor.secret)
+    secret = start_session(around.store, kid, party, now=around.now())
+    visitor.take_secret(secret, lifetime_s=LIFETIME_SECONDS)
+    return Redirect(goes_to, status_code=303)
+
+
+@post("/sign-out", sync_to_thread=True, status_code=303)
+def sign_out(request: AnyRequest) -> Redirect:
+    """End this session, or with `everywhere` all of this person's."""
+    around, visitor = surroundings_of(request), visitor_of(request)
+    if visitor.session is not None and visitor.secret is not None:
+        if text_of(form_of(request), "everywhere"):
+            end_all_sessions(around.store, visitor.session.credential)
+            drop_pending(around, visitor.session.credential)
+        else:
+            end_session(around.store, visitor.secret)
+    visitor.forget_secret()
+    return Redirect("/", status_code=303)
+
+
+@get("/join", sync_to_thread=True)
+def show_join(request: AnyRequest) -> Response[str]:
+    """Show the page that takes an invitation from the part of its link that servers never see."""
+    return page(request, "join_open.html")
+
+
+@post("/join", sync_to_thread=True, status_code=200)
+def open_invitation(request: AnyRequest) -> Response[str]:
+    """Show what one is invited to, and the form that registers a passkey."""
+    _count_try(request)
+    return _join_page(request, text_of(form_of(request), "token"))
+
+
+@post("/join/register", status_code=200)
+async def register(request: AnyRequest) -> Shown:
+    """Register a passkey by invitation; the very first member is admitted and signed in."""
+    form = form_of(request)
+    around, visitor = surroundings_of(request), visitor_of(request)
+    token, name = text_of(form, "token"), text_of(form, "name")
+    if not name or len(name) > NAME_CHARS_MAX:
+        words = t(visitor.language, "sign-in.name-needed")
+        return _join_page(request, token, problem=words)
+    challenge = check_challenge(
+        around.store, visitor, f"{JOIN}\0{token}", at=_whole(form.get("at")), now=around.now()
+    )
+    new = read_registration(text_of(form, "response", chars_max=20_000), challenge, around.site)
+    invitation = use_invitation(around.store, token, new, name, now=around.now())
+    enrolment = Enrolment(new.key, invitation.party, invitation.duties, around.now())
+    if not invitation.first:
+        return page(request, "join_done.html", code=short_code(new.key.kid))
+    await _admit_first(around, enrolment)
+    secret = start_session(around.store, new.key.kid, invitation.party, now=around.now())
+    visitor.take_secret(secret, lifetime_s=LIFETIME_SECONDS)
+    return Redirect("/desk", status_code=303)
+
+
+def short_code(kid: Kid) -> str:
+    """Return the first 40 bits of a thumbprint in groups, to compare by voice: `4f0a-91c2-7e`."""
+    text = kid.hex()
+    return f"{text[:4]}-{text[4:8]}-{text[8:10]}"
+
+
+class _NotKnown(VerificationError):
+    """The passkey is nobody's here."""
+
+
+async def _admit_first(around: Surroundings, enrolment: Enrolment) -> None:
+    """Have the node's own key admit the operator's first member. Raises VerificationError."""
+    answer = await submit_own(
+        around, ADMIT_MEMBER, admission_of(enrolment), issued_at=around.now(), act_id=new_act_id()
+    )
+    if not isinstance(answer.decision, Granted):
+        reasons = getattr(answer.decision, "reasons", ())
+        raise VerificationError(
+            "the registry did not admit the passkey",
+            value=" ".join(reason.sentence for reason in reasons),
+        )
+    forget_enrolment(around.store, enrolment.key.kid)
+
+
+def _who_asserts(request: AnyRequest, around: Surroundings) -> tuple[Kid, str]:
+    """Return the credential and party that an assertion proves. Raises Error when it does not."""
+    form = form_of(request)
+    assertion = read_assertion(text_of(form, "response", chars_max=20_000))
+    at = _whole(form.get("at"))
+    challenge = check_challenge(around.store, visitor_of(request), SIGN_IN, at=at, now=around.now())
+    kid = kid_of_credential(around.store, from_base64url(assertion.credential_id))
+    if kid is None:
+        raise _NotKnown("no member has this passkey")
+    with around.store.reading() as read:
+        key = active_key(read, kid)
+    principal = principal_behind(around, kid)
+    if key is None or principal is None:
+        raise _NotKnown("no member has this passkey now")
+    verify_approval(approval_of(assertion, kid), challenge, key, around.site)
+    return kid, principal.party
+
+
+def _sign_in_page(
+    request: AnyRequest, goes_to: str, *, problem: str = "", status: int = 200
+) -> Response[str]:
+    around, visitor = surroundings_of(request), visitor_of(request)
+    challenge, at = make_challenge(around.store, visitor, SIGN_IN, now=around.now())
+    options = {
+        "challenge": to_base64url(challenge),
+        "rpId": around.site.id,
+        "timeout": 300_000,
+        "allow": [],
+    }
+    return page(
+        request,
+        "sign_in.html",
+        status=status,
+        options=msgspec.json.encode(options).decode(),
+        at=at,
+        next=goes_to,
+        problem=problem,
+        elsewhere=_elsewhere(request, around),
+    )
+
+
+def _elsewhere(request: AnyRequest, around: Surroundings) -> str:
+    """Return where passkeys work, when this address is not it (an IP address is no domain)."""
+    here = (request.url.hostname or "").strip("[]")
+    if here == around.site.id or here.endswith(f".{around.site.id}"):
+        return ""
+    fits = [one for one in around.origins if urlsplit(one).hostname == around.site.id]
+    return f"{fits[0]}/sign-in" if fits else ""
+
+
+def _join_page(
+    request: AnyRequest, token: str, *, problem: str = "", name: str = ""
+) -> Response[str]:
+    around, visitor = surroundings_of(request), visitor_of(request)
+    invitation = find_invitation(around.store, token, now=around.now())
+    purpose = f"{JOIN}\0{token}"
+    challenge, at = make_challenge(around.store, visitor, purpose, now=around.now())
+    return page(
+        request,
+        "join.html",
+        invitation=invitation,
+        party_name=name_of_party(around, invitation.party, visitor.language),
+        token=token,
+        at=at,
+        name=name,
+        problem=problem,
+        options=creation_options(
+            around.site,
+            challenge,
+            user_handle=secrets.token_bytes(32),
+            name=invitation.party,
+            site_name=node_name(around, visitor.language),
+        ),
+    )
+
+
+def _count_try(request: AnyRequest) -> None:
+    """Count a try against its address. Raises TooMany; our own machine is not counted."""
+    address = request.scope.get("entrepot_address")
+    if address is None:
+        return
+    now = time.monotonic()
+    wait_s = _tries.wait_s(address, now)
+    if wait_s:
+        raise TooMany(t(visitor_of(request).language, "sign-in.too-many"), retry_after_s=wait_s)
+    _tries.take(address, 1, now)
+
+
+def _whole(given: Any) -> int:
+    """Return a whole number of a form. Raises InvalidInput."""
+    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 16:
+        return int(given)
+    raise InvalidInput("not a time", value=given)
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    show_sign_in,
+    sign_in,
+    sign_out,
+    show_join,
+    open_invitation,
+    register,
+]

@@ -1,0 +1,88 @@
+"""Who the person behind a session is, and what they may see: read from state at every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from entrepot.kernel.keys import Kid
+from entrepot.node.face.failures import NotYours, SignInNeeded
+from entrepot.node.face.sessions import Session, end_all_sessions
+from entrepot.node.face.surroundings import Surroundings, surroundings_of
+from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.registry.principals import Principal, member_principal
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of a party who is signed in. Duties and roles are those of this moment."""
+
+    session: Session
+    secret: str
+    principal: Principal
+
+    @property
+    def party(self) -> str:
+        """The party the person acts for."""
+        return self.principal.party
+
+    @property
+    def kid(self) -> Kid:
+        """Thumbprint of the person's credential."""
+        return Kid(self.principal.kid)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the person acts for the operator of this node."""
+        return "operator" in self.principal.roles
+
+    def has(self, *duties: str) -> bool:
+        """Say whether the person has one of these duties."""
+        return any(duty in self.principal.duties for duty in duties)
+
+
+def principal_behind(around: Surroundings, kid: Kid) -> Principal | None:
+    """Return the member whose credential this is, or None when there is none now."""
+    with around.store.reading() as read:
+        return member_principal(read, kid)
+
+
+def person_of(request: AnyRequest) -> Person | None:
+    """Return who is signed in, or None. A member removed meanwhile is signed out everywhere."""
+    visitor = visitor_of(request)
+    if visitor.session is None or visitor.secret is None:
+        return None
+    around = surroundings_of(request)
+    principal = principal_behind(around, visitor.session.credential)
+    if principal is None or principal.party != visitor.session.party:
+        end_all_sessions(around.store, visitor.session.credential)
+        visitor.forget_secret()
+        return None
+    return Person(visitor.session, visitor.secret, principal)
+
+
+def require_person(request: AnyRequest) -> Person:
+    """Return who is signed in. Raises SignInNeeded."""
+    person = person_of(request)
+    if person is None:
+        raise SignInNeeded("please sign in")
+    return person
+
+
+def require_duty(request: AnyRequest, *duties: str) -> Person:
+    """Return who is signed in and has one of `duties`. Raises SignInNeeded, NotYours."""
+    person = require_person(request)
+    if not person.has(*duties):
+        raise NotYours(
+            "this page takes a duty that you do not have",
+            value=", ".join(duties),
+            remedy="ask an administrator of your organisation",
+        )
+    return person
+
+
+def require_officer(request: AnyRequest, *duties: str) -> Person:
+    """Return who is signed in, acts for the operator and has one of `duties`."""
+    person = require_duty(request, *duties)
+    if not person.is_operator:
+        raise NotYours("this page is for members of the operator")
+    return person

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 from kernel_toy import TOY, count_act, open_toy
 
-from entrepot.kernel.audit import Check, audit, root_by_stack
+from entrepot.kernel.audit import Check, audit
+from entrepot.kernel.audit_log import root_by_stack
 from entrepot.kernel.errors import NotFound, StorageError
-from entrepot.kernel.home import open_node
+from entrepot.kernel.home import Node, open_node
 from entrepot.kernel.keys import create_key_file
 from entrepot.kernel.tiles import Edge
 from entrepot.node.cli import main
@@ -171,9 +173,35 @@ def test_entries_waiting_for_publication_are_reported_and_sound(tmp_path: Path) 
     assert "same tree" in audit(tmp_path / "h", (TOY,))[4].detail
 
 
-def test_a_home_in_use_or_absent_is_said_so(home: Path, tmp_path: Path) -> None:
-    with open_toy(home), pytest.raises(StorageError, match="another process"):
-        audit(home, (TOY,))
+def test_a_home_in_use_is_checked_beside_its_writer(home: Path) -> None:
+    with open_toy(home) as node:
+        assert not failed(audit(home, (TOY,)))
+        node.sequencer.submit_batch([count_act(node) for _ in range(300)])
+        assert not failed(audit(home, (TOY,)))
+
+
+def test_a_home_that_is_written_all_the_time_passes(home: Path) -> None:
+    """Acts, publications, flushes and dropped partial tiles go on while the checks run."""
+    ended = threading.Event()
+
+    def write(node: Node) -> None:
+        while not ended.is_set():
+            node.sequencer.submit_batch([count_act(node, 0) for _ in range(70)])
+
+    with open_toy(home) as node:
+        writer = threading.Thread(target=write, args=(node,))
+        writer.start()
+        try:
+            seen = [audit(home, (TOY,)) for _ in range(4)]
+        finally:
+            ended.set()
+            writer.join()
+        size = node.log.size
+    assert [failed(checks) for checks in seen] == [[]] * 4, seen
+    assert size > 1_000
+
+
+def test_an_absent_home_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         audit(tmp_path / "absent", (TOY,))
 

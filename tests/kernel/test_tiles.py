@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.kernel.audit import root_by_stack
+from entrepot.kernel.audit_log import root_by_stack
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.merkle import inclusion_path, verify_inclusion
 from entrepot.kernel.tiles import (

@@ -2,43 +2,45 @@
 
 Everything is derived again from the entries alone and compared with what is stored: leaves, tiles,
 root, checkpoint, records, signatures, and state rebuilt by replay. It repairs nothing and signs
-nothing. The root is computed here by another algorithm than the one the log appends with.
+nothing, reads one snapshot and may run beside the node that writes. Memory does not grow with the
+log but by 8 bytes an act.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 
-from entrepot.kernel.acts import verify_act
+from entrepot.kernel.audit_log import RootStack, TileCheck
+from entrepot.kernel.audit_records import (
+    ActIds,
+    KeyFinder,
+    PortionCheck,
+    erased_index,
+    in_order,
+    orphans,
+    positions_of,
+)
 from entrepot.kernel.checkpoint import Checkpoint, LogKeys, verify_checkpoint
-from entrepot.kernel.decisions import effects_of
 from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationError
 from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys, party_keys
-from entrepot.kernel.institution import Institution, Record, kinds_by_name
+from entrepot.kernel.institution import Institution, kinds_by_name
+from entrepot.kernel.keyring import known_key_ring
 from entrepot.kernel.keys import load_public_key
-from entrepot.kernel.logfiles import read_file
-from entrepot.kernel.merkle import EMPTY_ROOT, leaf_hash, node_hash, perfect_root
-from entrepot.kernel.record import (
-    ERASURE,
-    GENESIS,
-    Entry,
-    OwnEntry,
-    Ruling,
-    Sealed,
-    decode_entry,
-    decode_evidence,
-    decode_ruling,
-    open_sealed,
-)
-from entrepot.kernel.store import JOURNAL, KERNEL_TABLES, RECORDS, TREE, Store, StoreBusy
-from entrepot.kernel.tiles import WIDTH, Tile, TileTree, decode_bundle, encode_bundle, tile_at
+from entrepot.kernel.merkle import EMPTY_ROOT
+from entrepot.kernel.record import GENESIS, OwnEntry, decode_entry
+from entrepot.kernel.replay import OnProgress, compare, no_progress, rebuild, scratch_store
+from entrepot.kernel.snapshot import Snapshot, open_snapshot
+from entrepot.kernel.store import RECORDS, TREE
+
+_IDENTITY: Final = (RECORDS.c.index, RECORDS.c.issuer, RECORDS.c.act_id)
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -54,35 +56,48 @@ class Check(msgspec.Struct, frozen=True):
 class _Audit:
     """What the checks share; each fills in what the next ones need."""
 
-    home: Path
+    snapshot: Snapshot
     institutions: tuple[Institution, ...]
-    store: Store
+    on_progress: OnProgress
     keys: LogKeys | None = None
     checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint("", 0, EMPTY_ROOT))
-    entries: list[bytes] = field(default_factory=list)
-    pending: int = 0
-    acts: list[tuple[int, Entry, Ruling]] = field(default_factory=list)
+    stack: RootStack = field(default_factory=RootStack)
+    erased: set[int] = field(default_factory=set)
+    act_ids: ActIds = field(default_factory=ActIds)
+
+    @property
+    def size(self) -> int:
+        """Number of published and pending entries."""
+        return self.checkpoint.size + len(self.snapshot.pending)
 
 
-def audit(home: Path, institutions: tuple[Institution, ...] = ()) -> list[Check]:
+def audit(
+    home: Path,
+    institutions: tuple[Institution, ...] = (),
+    *,
+    store: str = "",
+    on_progress: OnProgress = no_progress,
+) -> list[Check]:
     """Run the eight checks over a home and return them all, in order.
 
-    Raises NotFound when there is no home, StorageError when another process writes to it.
+    `store` is the URL of the home's store when it is not in the home. Raises NotFound when there is
+    no home; everything else that is wrong is a check that failed.
     """
-    if not (home / "store.sqlite").is_file():
-        raise NotFound("there is no home of Entrepot here", value=home, remedy="name it by --home")
-    try:
-        store = Store.open(home / "store.sqlite")
-    except StoreBusy:
-        raise
-    except StorageError as error:
-        unreadable = partial(_raise, error)
-        return _run([("store", unreadable), *((name, str) for name, _ in _STEPS[1:])])
-    try:
-        shared = _Audit(home, institutions, store)
+    with ExitStack() as opened:
+        try:
+            snapshot = opened.enter_context(open_snapshot(home, store))
+        except (StorageError, NotFound) as error:
+            if isinstance(error, NotFound) and not _is_there(home, store):
+                raise
+            return _run(
+                [("store", partial(_raise, error)), *((name, str) for name, _ in _STEPS[1:])]
+            )
+        shared = _Audit(snapshot, institutions, on_progress)
         return _run([(name, partial(step, shared)) for name, step in _STEPS])
-    finally:
-        store.close()
+
+
+def _is_there(home: Path, store: str) -> bool:
+    return bool(store) or (home / "store.sqlite").is_file()
 
 
 def _run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[Check]:
@@ -105,264 +120,191 @@ def _raise(error: Error) -> str:
 
 
 def _check_store(shared: _Audit) -> str:
-    faults = shared.store.integrity_faults()
+    faults = shared.snapshot.store.integrity_faults()
     if faults:
         raise VerificationError("database is damaged", value="; ".join(faults[:3]))
     return "database is sound, schema known"
 
 
 def _check_checkpoint(shared: _Audit) -> str:
-    keys = shared.home / "keys"
+    snapshot = shared.snapshot
+    keys = snapshot.home / "keys"
     shared.keys = log_keys(
         load_public_key(keys / f"{OPERATOR}.pub"), load_public_key(keys / f"{OPERATOR_ML_DSA}.pub")
     )
-    note = read_file(shared.home / "log", "checkpoint")
-    if note is None:
+    if snapshot.note is None:
         raise VerificationError("the log has no checkpoint")
-    shared.checkpoint = verify_checkpoint(note, shared.keys)
+    shared.checkpoint = verify_checkpoint(snapshot.note, shared.keys)
     return f"{shared.checkpoint.size:,} entries under {shared.checkpoint.origin}, both signatures"
 
 
+def _bundles(shared: _Audit, what: str) -> Iterator[list[bytes]]:
+    """Yield the published bundles and show how far it is."""
+    size, done = shared.checkpoint.size, 0
+    for entries in shared.snapshot.bundles(size):
+        yield entries
+        done += len(entries)
+        shared.on_progress(what, done, size)
+
+
 def _check_entries(shared: _Audit) -> str:
-    size = shared.checkpoint.size
-    tree = TileTree(size, _reader(shared))
-    for number in range(-(-size // WIDTH)):
-        shared.entries += tree.bundle_entries(number)
-    if root_by_stack(shared.entries) != shared.checkpoint.root:
+    first: list[bytes] = []
+    for entries in _bundles(shared, "entries"):
+        first = first or entries[:1]
+        _take(shared, entries)
+    if shared.stack.root != shared.checkpoint.root:
         raise VerificationError("entries do not hash to the root of the checkpoint")
-    _require_genesis(shared)
-    return f"{size:,} entries hash to the root of the checkpoint"
-
-
-def _require_genesis(shared: _Audit) -> None:
-    first = decode_entry(shared.entries[0]) if shared.entries else None
+    genesis = decode_entry(first[0]) if first else None
     expected = [] if shared.keys is None else shared.keys.text().splitlines()
-    if not isinstance(first, OwnEntry) or first.kind != GENESIS or first.subject != expected:
+    if not isinstance(genesis, OwnEntry) or (genesis.kind, genesis.subject) != (GENESIS, expected):
         raise VerificationError("the first entry is not the genesis of this log")
+    return f"{shared.checkpoint.size:,} entries hash to the root of the checkpoint"
+
+
+def _take(shared: _Audit, entries: list[bytes]) -> None:
+    """Hash entries into the root, and note which evidence they say was erased."""
+    shared.stack.add(entries)
+    shared.erased.update(index for index in map(erased_index, entries) if index is not None)
 
 
 def _check_tiles(shared: _Audit) -> str:
-    """Compare every file under log/tile with what the entries say it must be."""
-    size = shared.checkpoint.size
-    levels = [[leaf_hash(entry) for entry in shared.entries]]
-    while len(levels[-1]) >= WIDTH:
-        row = levels[-1]
-        full = range(0, len(row) - WIDTH + 1, WIDTH)
-        levels.append([perfect_root(row[at : at + WIDTH]) for at in full])
-    required = set()
-    for level in range(-1, len(levels)):
-        for number in range(-(-len(levels[max(level, 0)]) // WIDTH)):
-            required.add(tile_at(level, number, size).path)
-    root = shared.home / "log"
-    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    found -= {"checkpoint"}
-    found = {name for name in found if not name.endswith(".new")}
-    if required - found:
-        raise VerificationError("tile is missing", value=sorted(required - found)[0])
-    for name in sorted(found):
-        tile = _tile_of(name)
-        expected = _expected(tile, levels, shared.entries)
-        if expected is None and shared.checkpoint.size == _sequenced_size(shared):
-            raise VerificationError("file lies beyond the published tree", value=name)
-        if expected is not None and read_file(root, name) != expected:
-            raise VerificationError("tile does not match the entries", value=name)
-    return f"{len(found):,} tiles and bundles equal what the entries give"
+    """Compare every file of the log with what the entries say it must be."""
+    snapshot, size = shared.snapshot, shared.checkpoint.size
+    names = list(snapshot.files.names())
+    check = TileCheck(snapshot.files, size, names, reach=_reach(shared))
+    for entries in _bundles(shared, "tiles"):
+        check.add(entries)
+    check.finish()
+    return f"{check.compared:,} tiles and bundles equal what the entries give"
 
 
-def _tile_of(name: str) -> Tile:
-    """Return the tile a path names, or raise VerificationError: paths have one spelling."""
-    stem, _, width = name.partition(".p/")
-    parts = stem.split("/")
-    try:
-        level = -1 if parts[1] == "entries" else int(parts[1])
-        number = int("".join(part.removeprefix("x") for part in parts[2:]))
-        tile = Tile(level, number, int(width) if width else WIDTH)
-        if tile.path == name and tile.width <= WIDTH:
-            return tile
-    except (IndexError, ValueError):
-        pass  # said below, together with paths of a wrong spelling
-    raise VerificationError("stray file in the log", value=name)
-
-
-def _expected(tile: Tile, levels: Sequence[list[bytes]], entries: Sequence[bytes]) -> bytes | None:
-    """Return what a tile must hold, or None when it is beyond the published tree."""
-    if max(tile.level, 0) >= len(levels):
-        return None
-    row: Sequence[bytes] = entries if tile.level < 0 else levels[tile.level]
-    part = row[tile.number * WIDTH : tile.number * WIDTH + tile.width]
-    if len(part) < tile.width:
-        return None
-    return encode_bundle(part) if tile.level < 0 else b"".join(part)
-
-
-def _sequenced_size(shared: _Audit) -> int:
-    with shared.store.reading() as read:
-        return int(read.execute(sa.select(TREE.c.size)).scalar_one())
+def _reach(shared: _Audit) -> int:
+    """Return how far the log is sequenced by now: a node that writes meanwhile goes on."""
+    with shared.snapshot.store.reading() as read:
+        size = read.execute(sa.select(TREE.c.size)).scalar_one_or_none()
+    return max(int(size or 0), shared.checkpoint.size)
 
 
 def _check_journal(shared: _Audit) -> str:
     """Extend the published entries by the journal; size and root must be the store's."""
-    with shared.store.reading() as read:
-        head = read.execute(sa.select(TREE.c.size, TREE.c.root)).one_or_none()
-        if head is None:
-            raise VerificationError(
-                "the store is empty, the published log is not: it was lost or replaced",
-                value=f"{shared.checkpoint.size:,} entries",
-            )
-        size, root = head
-        rows = read.execute(sa.select(JOURNAL).order_by(JOURNAL.c.first)).all()
-    for first, count, bundle in rows:
-        entries = decode_bundle(bundle, count)
-        shared_part = shared.entries[first : first + count]
-        if first > len(shared.entries) or entries[: len(shared_part)] != shared_part:
-            raise VerificationError("journal does not continue the published log", value=first)
-        shared.entries += entries[len(shared_part) :]
-    if len(shared.entries) != size or root_by_stack(shared.entries) != root:
+    snapshot, published = shared.snapshot, shared.checkpoint.size
+    if snapshot.sequenced is None:
+        raise VerificationError(
+            "the store is empty, the published log is not: it was lost or replaced",
+            value=f"{published:,} entries",
+        )
+    _require_journal_continues(snapshot, published)
+    pending = snapshot.pending_after(published)
+    for at in range(0, len(pending), 256):
+        _take(shared, pending[at : at + 256])
+    size, root = snapshot.sequenced
+    if shared.stack.size != size or shared.stack.root != root:
         raise VerificationError(
             "store and log do not hold the same tree",
-            value=f"store {size:,}, log {len(shared.entries):,} entries",
+            value=f"store {size:,}, log {shared.stack.size:,} entries",
         )
-    shared.pending = size - shared.checkpoint.size
-    if shared.pending:
-        return f"{shared.pending:,} entries are sequenced and will be published at the next start"
+    snapshot.pending = pending
+    if pending:
+        return f"{len(pending):,} entries are sequenced and will be published at the next start"
     return "store and published log hold the same tree"
+
+
+def _require_journal_continues(snapshot: Snapshot, published: int) -> None:
+    """Each row begins where the one before it ended, and repeats what is published."""
+    expected: int | None = None
+    for first, entries in snapshot.journal():
+        if first > published if expected is None else first != expected:
+            raise VerificationError("journal does not continue the published log", value=first)
+        expected = first + len(entries)
+        if entries[: max(0, published - first)] != _published(snapshot, first, entries, published):
+            raise VerificationError("journal does not continue the published log", value=first)
+
+
+def _published(
+    snapshot: Snapshot, first: int, entries: Sequence[bytes], published: int
+) -> list[bytes]:
+    """Return the published entries that a journal row repeats."""
+    until = min(published, first + len(entries))
+    if first >= until:
+        return []
+    return snapshot.entries_between(published, first, until)
 
 
 def _check_records(shared: _Audit) -> str:
     """Every act's entry has its record, both parts open it, and what is missing was erased."""
-    with shared.store.reading() as read:
-        rows = {row[0]: row for row in read.execute(sa.select(RECORDS)).all()}
-    decoded = [decode_entry(content) for content in shared.entries]
-    own = [item for item in decoded if isinstance(item, OwnEntry)]
-    erased = {item.subject for item in own if item.kind == ERASURE}
-    keys = party_keys(shared.home)
-    for index, entry in enumerate(decoded):
-        if isinstance(entry, OwnEntry):
-            continue
-        row = rows.pop(index, None)
-        if row is None:
-            raise VerificationError("entry has no record in the store", value=index)
-        ruling = decode_ruling(
-            open_sealed(entry.ruling, Sealed(row.ruling, row.ruling_salt), name=f"ruling {index}")
-        )
-        if (row.issuer, row.act_id) != (ruling.issuer, entry.act_id) or not (
-            index < row.tree_size <= len(shared.entries)
-        ):
-            raise VerificationError("record and entry disagree", value=index)
-        if ruling.decision.outcome is not entry.outcome:
-            raise VerificationError("ruling and entry disagree on the outcome", value=index)
-        if (row.evidence is None) != (index in erased):
-            raise VerificationError(
-                "evidence is missing without an erasure in the log", value=index
-            )
-        if row.evidence is not None:
-            _require_evidence(index, entry, ruling, row, keys)
-        shared.acts.append((index, entry, ruling))
-    if rows:
-        raise VerificationError("record has no entry in the log", value=min(rows))
-    return f"{len(shared.acts):,} acts, each recorded once and signed; {len(erased):,} erased"
-
-
-def _require_evidence(index: int, entry: Entry, ruling: Ruling, row: Any, keys: Any) -> None:
-    """The evidence opens its commitment, and its act is signed, and is this entry's."""
-    content = open_sealed(
-        entry.evidence, Sealed(row.evidence, row.evidence_salt), name=f"evidence {index}"
+    snapshot = shared.snapshot
+    _require_no_record_outside(shared)
+    keys = KeyFinder(
+        snapshot.store,
+        known_key_ring(party_keys(snapshot.home), _present(shared)),
+        kinds_by_name(shared.institutions),
     )
-    key = keys.get(ruling.issuer)
-    if key is None:
-        raise VerificationError("public key of an issuer is missing", value=ruling.issuer.hex())
-    act = verify_act(decode_evidence(content).act, key)
-    if (act.kind, act.act_id, act.digest) != (entry.kind, entry.act_id, row.digest):
-        raise VerificationError("evidence is of another act", value=index)
+    check = PortionCheck(snapshot.bodies, keys, frozenset(shared.erased), shared.size)
+    done = 0
+    for marks in in_order(check, snapshot.portions(shared.checkpoint.size)):
+        for mark in marks:
+            shared.act_ids.add(mark)
+        done += len(marks)
+        shared.on_progress("records", done, shared.size)
+    left = _orphans(shared)
+    said = f"{len(shared.act_ids):,} acts, each recorded once and signed"
+    note = f"; note: {left:,} stored bodies that no record names" if left else ""
+    return f"{said}; {len(shared.erased):,} erased{note}"
+
+
+def _present(shared: _Audit) -> tuple[Institution, ...]:
+    """Return the institutions whose tables are in the store; others know no keys."""
+    existing = set(sa.inspect(shared.snapshot.read).get_table_names())
+    return tuple(item for item in shared.institutions if existing.issuperset(item.tables.tables))
+
+
+def _require_no_record_outside(shared: _Audit) -> None:
+    outside = sa.or_(RECORDS.c.index < 0, RECORDS.c.index >= shared.size)
+    query = sa.select(sa.func.min(RECORDS.c.index)).where(outside)
+    index = shared.snapshot.read.execute(query).scalar()
+    if index is not None:
+        raise VerificationError("record has no entry in the log", value=index)
+
+
+def _orphans(shared: _Audit) -> int:
+    """Return how many bodies outside the store no record names."""
+    snapshot = shared.snapshot
+    if not snapshot.bodies.where:
+        return 0
+    query = sa.select(RECORDS.c.evidence_at).where(RECORDS.c.evidence_at.is_not(None))
+    named = {bytes.fromhex(name) for name in snapshot.read.execute(query).scalars()}
+    return orphans(snapshot.bodies, named)
 
 
 def _check_once(shared: _Audit) -> str:
-    seen: dict[tuple[bytes, bytes], int] = {}
-    for index, entry, ruling in shared.acts:
-        other = seen.setdefault((ruling.issuer, entry.act_id), index)
-        if other != index:
-            raise VerificationError("an act was applied twice", value=f"{other} and {index}")
-    return f"{len(seen):,} act ids, none twice"
+    repeated = shared.act_ids.repeated()
+    if repeated:
+        positions_of(repeated, shared.snapshot.portions(shared.checkpoint.size, _IDENTITY))
+    return f"{len(shared.act_ids):,} act ids, none twice"
 
 
 def _check_state(shared: _Audit) -> str:
-    """Rebuild every institution's tables from the records in memory and compare."""
-    kinds = kinds_by_name(shared.institutions)
-    scratch = Store.scratch()
-    try:
-        for institution in shared.institutions:
-            scratch.create_tables(institution.tables)
-        with scratch.writing() as write:
-            for index, entry, ruling in shared.acts:
-                kind = kinds.get(entry.kind)
-                if kind is None:
-                    raise VerificationError("kind of act is not installed", value=entry.kind)
-                kind.apply(write, _record(index, entry, ruling))
-        with shared.store.reading() as stored, scratch.reading() as rebuilt:
-            return _compare_tables(shared.institutions, stored, rebuilt)
-    finally:
-        scratch.close()
-
-
-def _record(index: int, entry: Entry, ruling: Ruling) -> Record:
-    return Record(
-        index,
-        entry.kind,
-        entry.act_id,
-        ruling.issuer,
-        entry.decided_at,
-        entry.outcome,
-        effects_of(ruling.decision),
-    )
-
-
-def _compare_tables(
-    institutions: tuple[Institution, ...], stored: sa.Connection, rebuilt: sa.Connection
-) -> str:
-    tables = [table for item in institutions for table in item.tables.sorted_tables]
-    known = {table.name for table in tables} | set(KERNEL_TABLES.tables)
-    existing = set(sa.inspect(stored).get_table_names())
-    strange = existing - known
-    if strange:
-        raise VerificationError("table of no installed institution", value=min(strange))
-    rows = 0
-    for table in tables:
-        query = sa.select(table).order_by(*table.primary_key.columns)
-        # An institution that never opened this store has no tables in it, hence no rows.
-        left = stored.execute(query).all() if table.name in existing else []
-        right = rebuilt.execute(query).all()
-        for found, expected in zip(left, right, strict=False):
-            if tuple(found) != tuple(expected):
-                raise VerificationError("state differs from the records", value=table.name)
-        if len(left) != len(right):
+    """Rebuild every institution's tables from the records in a temporary store and compare."""
+    with scratch_store() as target:
+        rebuild(
+            shared.snapshot,
+            shared.checkpoint.size,
+            shared.institutions,
+            target,
+            shared.on_progress,
+        )
+        with target.reading() as rebuilt:
+            states = compare(shared.institutions, shared.snapshot.read, rebuilt)
+    for state in states:
+        if state.rows != state.rebuilt_rows:
             raise VerificationError(
                 "state has other rows than the records give",
-                value=f"{table.name}: {len(left):,}, not {len(right):,}",
+                value=f"{state.table}: {state.rows:,}, not {state.rebuilt_rows:,}",
             )
-        rows += len(left)
-    return f"{rows:,} rows in {len(tables)} tables equal the replay of the records"
-
-
-def _reader(shared: _Audit) -> Callable[[str], bytes | None]:
-    root = shared.home / "log"
-    return lambda name: read_file(root, name)
-
-
-def root_by_stack(entries: Sequence[bytes]) -> bytes:
-    """Return the root by merging equal subtrees on a stack (RFC 9162 section 2.1.2)."""
-    stack: list[bytes] = []
-    for count, entry in enumerate(entries, start=1):
-        stack.append(leaf_hash(entry))
-        while not count & 1:
-            right = stack.pop()
-            stack.append(node_hash(stack.pop(), right))
-            count >>= 1
-    if not stack:
-        return EMPTY_ROOT
-    root = stack.pop()
-    while stack:
-        root = node_hash(stack.pop(), root)
-    return root
+        if not state.is_equal:
+            raise VerificationError("state differs from the records", value=state.table)
+    rows = sum(state.rows for state in states)
+    return f"{rows:,} rows in {len(states)} tables equal the replay of the records"
 
 
 _STEPS: tuple[tuple[str, Callable[[_Audit], str]], ...] = (

@@ -1,9 +1,9 @@
 """What is allowed for certificates: issued and revoked by a registrar, or following from a right.
 
-A certificate is a row of state whose number is the index of the act that made it; as a credential it
-is rendered on request (`credentials`). Certificates of registration are issued by no registrar: the
-act that closes the notice of a right carries `registration_certificate_effect`, and the act that ends
-the right carries `revocation_effect`; the state folds both.
+A certificate is a row of state whose number is the index of the act that made it; as a credential
+it is rendered on request (`credentials`). Certificates of registration are issued by no registrar:
+the act that closes the notice of a right carries `registration_certificate_effect`, and the act
+that ends the right carries `revocation_effect`; the state folds both.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Authority follows state at the time of decision, never what a request says. Without an approval an
 act is its key's party's. With one it is the approving person's, for the person's party; it must
-then have been issued by the operator's own key (a form in the node's face) or by a key of the person's
-party. Every rule of the registry starts here.
+then have been issued by the operator's own key (a form in the node's face) or by a key of the
+person's party. Every rule of the registry starts here.
 """
 
 from __future__ import annotations

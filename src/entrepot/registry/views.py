@@ -234,7 +234,7 @@ def founding(read: sa.Connection) -> FoundingView | None:
     if row is None:
         return None
     split = {name: tuple(row[name].split()) for name in ("languages", "four_eyes")}
-    return msgspec.convert({**row, **split}, FoundingView)
+    return msgspec.convert(_columns(row) | split, FoundingView)
 
 
 def find_party(read: sa.Connection, party: str) -> PartyView | None:
@@ -384,7 +384,7 @@ def key_of(read: sa.Connection, kid: bytes) -> KeyView | None:
 
 
 def _key(row: sa.RowMapping) -> KeyView:
-    return msgspec.convert({**row, "kid": row["kid"].hex()}, KeyView)
+    return msgspec.convert(_columns(row) | {"kid": row["kid"].hex()}, KeyView)
 
 
 def members_of(
@@ -419,7 +419,9 @@ def recoveries(
     if state:
         query = query.where(RECOVERIES.c.state == state)
     rows = read.execute(query).mappings()
-    return tuple(msgspec.convert({**row, "kid": row["kid"].hex()}, RecoveryView) for row in rows)
+    return tuple(
+        msgspec.convert(_columns(row) | {"kid": row["kid"].hex()}, RecoveryView) for row in rows
+    )
 
 
 def proposals(read: sa.Connection) -> tuple[ProposalView, ...]:
@@ -463,7 +465,8 @@ def certificates(
 
 
 def _certificate(row: sa.RowMapping) -> CertificateView:
-    return msgspec.convert({**row, "issued_by": (row["issued_by"] or b"").hex()}, CertificateView)
+    by = (row["issued_by"] or b"").hex()
+    return msgspec.convert(_columns(row) | {"issued_by": by}, CertificateView)
 
 
 def history_of(
@@ -473,6 +476,11 @@ def history_of(
     query = sa.select(HISTORY.c.index, HISTORY.c.kind).where(HISTORY.c.party == party)
     page = query.order_by(HISTORY.c.index.desc()).offset(max(0, offset)).limit(_page(limit))
     return tuple(HistoryItem(index, kind) for index, kind in read.execute(page))
+
+
+def _columns(row: sa.RowMapping) -> dict[str, object]:
+    """Return a row under plain names; those of reserved words are another type of text."""
+    return {str(name): value for name, value in row.items()}
 
 
 def _page(limit: int) -> int:

@@ -151,7 +151,7 @@ def record(index: int, size: int = 700) -> dict[str, object]:
         "index": index, "issuer": b"i" * 32, "act_id": index.to_bytes(16, "big"),
         "digest": bytes(32), "tree_size": index + 1, "evidence_salt": None if index % 7 else b"s",
         "evidence": None if index % 7 else b"\0\xff" * (size // 2), "ruling_salt": b"",
-        "ruling": b"r" * 300,
+        "ruling": b"r" * 300, "evidence_at": None,
     }  # fmt: skip
 
 

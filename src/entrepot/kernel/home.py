@@ -36,6 +36,7 @@ from entrepot.kernel.keys import (
 )
 from entrepot.kernel.log import CrashPoint, Log, no_crash
 from entrepot.kernel.places import NOT_SET, Places, open_places
+from entrepot.kernel.rebuilding import bring_state_up
 from entrepot.kernel.record import GENESIS, decode_evidence, decode_ruling, encode_own_entry
 from entrepot.kernel.sequencer import Sequencer
 from entrepot.kernel.store import Store
@@ -154,7 +155,7 @@ def open_node(  # noqa: PLR0913 - each is a setting of the node, all but the hom
     home = default_home() if home is None else home
     plan = Blueprint(home, institutions, passphrase, relying_party, clock, crash, places)
     kinds_by_name(institutions)  # refuses institutions that contradict each other, before any file
-    _make_home(home)
+    make_home(home)
     opened = Store.open(store_at(home, store), create=True, advertised_url=advertised_url)
     try:
         return lead_node(plan, opened)
@@ -171,8 +172,6 @@ def store_at(home: Path, setting: str) -> Path | str:
 def lead_node(plan: Blueprint, store: Store) -> Node:
     """Return the node that writes to `store`, recovered; this process must be its writer."""
     signer, party = own_keys(plan.home, plan.passphrase, is_new=store.is_empty())
-    for institution in plan.institutions:
-        store.create_tables(institution.tables)
 
     def genesis() -> bytes:
         return encode_own_entry(GENESIS, plan.clock(), signer.keys.text().splitlines())
@@ -180,6 +179,7 @@ def lead_node(plan: Blueprint, store: Store) -> Node:
     log_files, bodies = open_places(store, plan.home, plan.places)
     log = Log.open(log_files, store, signer, clock=plan.clock, genesis=genesis, crash=plan.crash)
     log.bodies = bodies
+    bring_state_up(store, log.tree(), plan.institutions)
     return node_of(plan, store, log, party)
 
 
@@ -226,7 +226,8 @@ def write_public_key(home: Path, name: str, key: PublicKey) -> None:
         return
 
 
-def _make_home(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Make the folders of a home where they are missing. Raises StorageError."""
     try:
         files.make_directories(home / "keys")
         files.make_directories(home / "log")

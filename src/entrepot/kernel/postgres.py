@@ -106,9 +106,13 @@ class PostgresDatabase:
         """Say whether this process is the writer; asks the server."""
         return self._leadership.held()
 
-    def close(self) -> None:
-        """End all sessions; the advisory lock goes with the leader's. Safe to call twice."""
+    def step_down(self) -> None:
+        """End the leader's session, and with it its lock. Safe to call twice."""
         self._leadership.release()
+
+    def close(self) -> None:
+        """End all sessions. Safe to call twice."""
+        self.step_down()
         self.engine.dispose()
         self._sessions.dispose()
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,6 +101,12 @@ class Sequencer:
         self._writer = threading.Lock()
         self._receiver = Receiver(log.store, kinds, keys, site=site, crash=log.crash)
         self._latest = _latest_time(log)
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Let no act be decided during the block: acts that come wait for its end."""
+        with self._writer:
+            yield
 
     def submit(self, act: bytes) -> Answer:
         """Carry one act through the six steps; durable, logged and applied when this returns.

@@ -135,6 +135,15 @@ class Store:
             write.execute(LEADER.delete())
             write.execute(LEADER.insert(), row)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process was the writer when the database last said so; asks nobody."""
+        return self._database.leads()
+
+    def step_down(self) -> None:
+        """Give the writer's lock back and follow. Safe to call twice."""
+        self._database.step_down()
+
     def held(self) -> bool:
         """Say whether this process is the writer; on PostgreSQL the server is asked."""
         return self._database.held()

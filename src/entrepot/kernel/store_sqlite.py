@@ -70,6 +70,10 @@ class SqliteDatabase:
     def close(self) -> None:
         """Close the connections and give the writer's lock back. Safe to call twice."""
         self.engine.dispose()
+        self.step_down()
+
+    def step_down(self) -> None:
+        """Give the writer's lock back. Safe to call twice."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -1,0 +1,191 @@
+"""State tables are not migrated, they are rebuilt: dropped, made new, filled from the records.
+
+The store remembers the shape of each institution's tables. Where a program brings another shape,
+its writer folds all records of that institution's kinds again, in one transaction: a crash leaves
+the old state whole. Every ruling is checked against its entry in the log on the way.
+
+Tables named `local_*` are nobody's record. They keep their rows where new columns may be empty, and
+begin empty where that is not possible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Final
+
+import sqlalchemy as sa
+
+from entrepot.kernel.decisions import effects_of
+from entrepot.kernel.errors import VerificationError
+from entrepot.kernel.institution import Institution, Record, kinds_by_name
+from entrepot.kernel.record import Entry, Sealed, decode_entry, decode_ruling, open_sealed
+from entrepot.kernel.store import LOCAL_PREFIX, RECORDS, Store, read_meta, write_meta
+from entrepot.kernel.tiles import WIDTH, TileTree
+
+_SHAPE, _LOCAL_SHAPE = "shape:", "local_shape:"
+"""Keys of the store's settings, before the name of an institution: hash, then names of tables."""
+
+_RULINGS: Final = sa.select(RECORDS.c.index, RECORDS.c.ruling, RECORDS.c.ruling_salt).where(
+    RECORDS.c.index >= sa.bindparam("first"), RECORDS.c.index < sa.bindparam("end")
+)
+
+
+def bring_state_up(
+    store: Store, tree: TileTree, institutions: tuple[Institution, ...]
+) -> tuple[str, ...]:
+    """Make tables as the institutions have them; return the names of those that were rebuilt.
+
+    `tree` must hold every sequenced entry. Raises StorageError, VerificationError (a record that
+    does not open its entry: nothing is changed then).
+    """
+    with store.reading() as read:
+        changed = tuple(item for item in institutions if not is_current(read, item))
+    if not changed:
+        return ()
+    with store.writing() as write:
+        for institution in changed:
+            _keep_local(write, institution)
+        rebuilt = tuple(item for item in changed if not _same_state(write, item))
+        if rebuilt:
+            rebuild_state(write, tree, rebuilt)
+    return tuple(item.name for item in rebuilt)
+
+
+def is_current(read: sa.Connection, institution: Institution) -> bool:
+    """Say whether the store has the tables of an institution in the shape this program has."""
+    return _same_state(read, institution) and _same_local(read, institution)
+
+
+def _same_state(read: sa.Connection, institution: Institution) -> bool:
+    return read_meta(read, _SHAPE + institution.name) == shape_of(_state_tables(institution))
+
+
+def _same_local(read: sa.Connection, institution: Institution) -> bool:
+    return read_meta(read, _LOCAL_SHAPE + institution.name) == shape_of(_local_tables(institution))
+
+
+def rebuild_state(
+    write: sa.Connection, tree: TileTree, institutions: tuple[Institution, ...]
+) -> int:
+    """Drop the tables of institutions, make them new and fold their records; return how many.
+
+    Inside the caller's transaction. Raises VerificationError.
+    """
+    for institution in institutions:
+        _drop(write, institution)
+        institution.tables.create_all(write)
+        shape = shape_of(_state_tables(institution))
+        write_meta(write, _SHAPE + institution.name, shape)
+    folded = 0
+    if write.execute(sa.select(RECORDS.c.index).limit(1)).first() is None:
+        return folded
+    kinds = kinds_by_name(institutions)
+    for record in records_of(write, tree):
+        kind = kinds.get(record.kind)
+        if kind is not None:
+            kind.apply(write, record)
+            folded += 1
+    return folded
+
+
+def records_of(read: sa.Connection, tree: TileTree, first: int = 0) -> Iterator[Record]:
+    """Yield the record of every act from index `first` on, its ruling checked against the log.
+
+    Reads a bundle of 256 entries at a time. Raises VerificationError.
+    """
+    for number in range(first // WIDTH, -(-tree.size // WIDTH)):
+        entries = enumerate(tree.bundle_entries(number), number * WIDTH)
+        bounds = {"first": number * WIDTH, "end": number * WIDTH + WIDTH}
+        rulings = {row[0]: Sealed(row[1], row[2]) for row in read.execute(_RULINGS, bounds)}
+        for index, published in entries:
+            entry = decode_entry(published)
+            if index < first or not isinstance(entry, Entry):
+                continue
+            if index not in rulings:
+                raise VerificationError("entry has no record in the store", value=index)
+            content = open_sealed(entry.ruling, rulings[index], name=f"ruling {index}")
+            yield _record(index, entry, content)
+
+
+def _record(index: int, entry: Entry, content: bytes) -> Record:
+    ruling = decode_ruling(content)
+    return Record(
+        index,
+        entry.kind,
+        entry.act_id,
+        ruling.issuer,
+        entry.decided_at,
+        entry.outcome,
+        effects_of(ruling.decision),
+    )
+
+
+def _state_tables(institution: Institution) -> list[sa.Table]:
+    tables = institution.tables.sorted_tables
+    return [table for table in tables if not table.name.startswith(LOCAL_PREFIX)]
+
+
+def _local_tables(institution: Institution) -> list[sa.Table]:
+    return [item for item in institution.tables.sorted_tables if item.name.startswith(LOCAL_PREFIX)]
+
+
+def shape_of(tables: list[sa.Table]) -> str:
+    """Return hash and names of tables as one text; equal texts mean equal columns and indexes."""
+    described = [
+        [
+            table.name,
+            [[c.name, repr(c.type), c.nullable, c.primary_key] for c in table.columns],
+            sorted(
+                [type(item).__name__, *(c.name for c in item.columns)]
+                for item in table.constraints
+                if isinstance(item, sa.UniqueConstraint | sa.ForeignKeyConstraint)
+            ),
+            sorted([str(item.name), *(c.name for c in item.columns)] for item in table.indexes),
+        ]
+        for table in tables
+    ]
+    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
+    return " ".join([digest, *(table.name for table in tables)])
+
+
+def _drop(write: sa.Connection, institution: Institution) -> None:
+    """Drop the state tables of an institution, those of an earlier shape too."""
+    former = (read_meta(write, _SHAPE + institution.name) or "").split()[1:]
+    names = {*former, *(table.name for table in _state_tables(institution))}
+    existing = names & set(sa.inspect(write).get_table_names())
+    if existing:
+        found = sa.MetaData()
+        found.reflect(write, only=sorted(existing))
+        found.drop_all(write, tables=[found.tables[name] for name in sorted(existing)])
+
+
+def _keep_local(write: sa.Connection, institution: Institution) -> None:
+    """Bring local tables up: add columns that may be empty; else begin with an empty table."""
+    tables = _local_tables(institution)
+    former = (read_meta(write, _LOCAL_SHAPE + institution.name) or "").split()[1:]
+    existing = set(sa.inspect(write).get_table_names())
+    for table in tables:
+        if table.name in existing and not _added_columns(write, table):
+            write.execute(sa.schema.DropTable(table))
+    gone = sa.MetaData()
+    for name in sorted((set(former) & existing) - {table.name for table in tables}):
+        write.execute(sa.schema.DropTable(sa.Table(name, gone)))
+    institution.tables.create_all(write, tables=tables)
+    write_meta(write, _LOCAL_SHAPE + institution.name, shape_of(tables))
+
+
+def _added_columns(write: sa.Connection, table: sa.Table) -> bool:
+    """Add what a local table lacks, if all of it may be empty; False when it must begin anew."""
+    found = {column["name"] for column in sa.inspect(write).get_columns(table.name)}
+    missing = [column for column in table.columns if column.name not in found]
+    if found - {column.name for column in table.columns} or not missing:
+        return False
+    if any(column.primary_key or not column.nullable for column in missing):
+        return False
+    preparer = write.dialect.identifier_preparer
+    for column in missing:
+        definition = sa.schema.CreateColumn(column).compile(dialect=write.dialect)
+        write.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {definition}")
+    return True

@@ -16,7 +16,12 @@ from typing import Final
 import httpx
 
 from entrepot.kernel import files
-from entrepot.kernel.checkpoint import LogKeys, SignedCheckpoint, verify_checkpoint
+from entrepot.kernel.checkpoint import (
+    LogKeys,
+    SignedCheckpoint,
+    read_checkpoint,
+    verify_checkpoint,
+)
 from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationError
 from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys
 from entrepot.kernel.keys import load_public_key
@@ -59,7 +64,8 @@ class LogReader:
 
     def root(self, size: int) -> bytes:
         """Return the root our tree had at a size up to the newest."""
-        return root_of(size, TileTree(size, self.read).node_at)
+        newest = read_checkpoint(self.newest()).checkpoint.size
+        return root_of(size, TileTree(newest, self.read).node_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
@@ -24,6 +25,7 @@ from entrepot.node.api.buckets import Buckets
 from entrepot.node.api.front import Front, Seen
 from entrepot.node.api.problems import HANDLERS
 from entrepot.node.api.signatures import Nonces
+from entrepot.node.api.tiles import send_tile
 from entrepot.node.running import Running
 
 PARTS: Final = (
@@ -63,7 +65,8 @@ def make_app(running: Running, parts: Sequence[str] = PARTS) -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Front(app.asgi_handler, http, limits, addresses, _seen_by(running))
+    tiles = partial(send_tile, running.node.log)
+    app.asgi_handler = Front(app.asgi_handler, http, limits, addresses, tiles, _seen_by(running))
     return app
 
 

@@ -6,6 +6,7 @@ What costs memory (the library of law) is loaded when it is first asked for.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ from entrepot.node.intake import Intake
 from entrepot.node.lawcache import open_library
 from entrepot.node.observing import Observed
 from entrepot.node.settings import Settings
+
+LOG = logging.getLogger("entrepot.intake")
 
 
 @dataclass(slots=True)
@@ -115,6 +118,7 @@ def open_running(
         queue_max_acts=settings.intake.queue_max_acts,
         batch_max_acts=settings.intake.batch_max_acts,
         linger_s=settings.intake.linger_ms / 1000,
+        on_defect=lambda defect: LOG.error("defect in an act's rule", exc_info=defect),
     )
     return Running(
         node,

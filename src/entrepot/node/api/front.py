@@ -10,17 +10,18 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from entrepot.node.api.buckets import Buckets
 from entrepot.node.api.problems import PROBLEM_TYPE, TooMany, TooSlow, headers_of, problem_of
+from entrepot.node.api.tiles import TILES
 from entrepot.node.settings import Http, Limits
 
 BODY_MIN_BYTES_PER_S: Final = 16_384
@@ -47,6 +48,8 @@ class Front:
     http: Http
     limits: Limits
     addresses: Buckets
+    tiles: Callable[[HTTPScope, Send], Awaitable[bool]]
+    """Answers a tile without the router, or says that it has none."""
     on_seen: Callable[[Seen], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +76,7 @@ class Front:
                 Seen(request_id, _method(scope), route, status, time.perf_counter() - began)
             )
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         address = self._address(scope)
         if address is not None:
             now = time.monotonic()
@@ -83,6 +86,9 @@ class Front:
                 return
             self.addresses.take(address, 1, now)
             scope["entrepot_address"] = address  # type: ignore[typeddict-unknown-key]
+        if scope["path"].startswith(TILES) and await self.tiles(scope, send):
+            scope["path_template"] = TILES
+            return
         await self.inner(scope, receive, send)
 
     def _address(self, scope: Scope) -> str | None:

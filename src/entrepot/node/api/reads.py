@@ -6,6 +6,7 @@ which is for the party that signed it. To anybody else it does not exist: not fo
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -21,11 +22,11 @@ from entrepot.kernel.log import Log
 from entrepot.kernel.record import Entry, OwnEntry, decode_entry, decode_ruling
 from entrepot.node.api.acts import CBOR, COSE, OUTCOMES
 from entrepot.node.api.signatures import reader_of
+from entrepot.node.api.tiles import IMMUTABLE, TILE, local_folder
 from entrepot.node.running import Running
 
 Found = TypeVar("Found")
 
-IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH: Final = {"Cache-Control": "public, max-age=2"}
 """A checkpoint is replaced with every batch; caches may keep it this long."""
 PRIVATE: Final = {"Cache-Control": "no-store"}
@@ -33,7 +34,6 @@ TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 READ_AGAIN: Final = 5
 """Times a proof is tried again when a partial tile was replaced by a fuller one meanwhile."""
-_TILE: Final = re.compile(r"tile/(?:[0-7]|entries)/(?:x[0-9]{3}/){0,5}[0-9]{3}(?:\.p/[0-9]{1,3})?")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -65,38 +65,38 @@ class EntryView(msgspec.Struct, frozen=True):
     subject: object = None
 
 
-@get("/acts/{index:str}", tags=["acts"], sync_to_thread=True, summary="One entry of the log")
-def get_act(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[EntryView]:
+@get("/acts/{index:str}", tags=["acts"], summary="One entry of the log")
+async def get_act(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[EntryView]:
     """Return what the log shows of the act at an index; never more than everybody may read."""
     number = _index(index)
-    view = from_log(request, lambda log: _view(number, log.size, log.tree().entry(number)))
+    view = await from_log(request, lambda log: _view(number, log.size, log.tree().entry(number)))
     return Response(view, headers=FRESH)
 
 
-@get("/acts/{index:str}/entry", tags=["acts"], sync_to_thread=True, summary="Its bytes")
-def get_entry(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
+@get("/acts/{index:str}/entry", tags=["acts"], summary="Its bytes")
+async def get_entry(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
     """Return the bytes of an entry: the leaf that receipts and proofs are about (CBOR)."""
     number = _index(index)
-    content = from_log(request, lambda log: log.tree().entry(number))
+    content = await from_log(request, lambda log: log.tree().entry(number))
     return Response(content, media_type=CBOR, headers=IMMUTABLE)
 
 
-@get("/acts/{index:str}/receipt", tags=["acts"], sync_to_thread=True, summary="Its receipt")
-def get_receipt(
+@get("/acts/{index:str}/receipt", tags=["acts"], summary="Its receipt")
+async def get_receipt(
     request: Request[Any, Any, Any], index: FromPath[str], size: FromQuery[str | None] = None
 ) -> Response[bytes]:
     """Return the COSE receipt (RFC 9942) of an entry in the newest tree, or in that of `size`."""
     number = _index(index)
     wanted = None if size is None else _index(size)
-    content = from_log(request, lambda log: log.receipt(number, wanted))
+    content = await from_log(request, lambda log: log.receipt(number, wanted))
     return Response(content, media_type=COSE, headers=FRESH if wanted is None else IMMUTABLE)
 
 
-@get("/acts/{index:str}/proof", tags=["acts"], sync_to_thread=True, summary="Its proof as text")
-def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
+@get("/acts/{index:str}/proof", tags=["acts"], summary="Its proof as text")
+async def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
     """Return the C2SP tlog-proof of an entry under the published checkpoint."""
     number = _index(index)
-    content = from_log(request, lambda log: log.text_proof(number))
+    content = await from_log(request, lambda log: log.text_proof(number))
     return Response(content, media_type=TEXT, headers=FRESH)
 
 
@@ -130,10 +130,10 @@ def get_opening(request: Request[Any, Any, Any], index: FromPath[str]) -> Respon
     return Response(encode_opening(opening, key), media_type=CBOR, headers=PRIVATE)
 
 
-@get("/log/checkpoint", tags=["log"], sync_to_thread=True, summary="The newest checkpoint")
-def get_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/log/checkpoint", tags=["log"], summary="The newest checkpoint")
+async def get_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the newest published checkpoint: a C2SP signed note."""
-    content = from_log(request, lambda log: log.checkpoint())
+    content = await from_log(request, lambda log: log.checkpoint())
     return Response(content, media_type=TEXT, headers=FRESH)
 
 
@@ -144,25 +144,32 @@ def get_keys(request: Request[Any, Any, Any]) -> Response[str]:
     return Response(running.node.signer.keys.text(), media_type=TEXT, headers=FRESH)
 
 
-@get("/log/{name:path}", tags=["log"], sync_to_thread=True, summary="A tile or entry bundle")
-def get_tile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+@get("/log/{name:path}", tags=["log"], summary="A tile or entry bundle")
+async def get_tile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Return a file of the log (C2SP tlog-tiles): hashes, or the entries themselves."""
     wanted = name.lstrip("/")
     content = None
-    if _TILE.fullmatch(wanted):
-        content = from_log(request, lambda log: log.files.read(wanted))
+    if TILE.fullmatch(wanted):
+        content = await from_log(request, lambda log: log.files.read(wanted))
     if content is None:
         raise NotFound("the log has no such file", value=wanted)
     return Response(content, media_type=BYTES, headers=IMMUTABLE)
 
 
-def from_log(request: Request[Any, Any, Any], ask: Callable[[Log], Found]) -> Found:
-    """Return what `ask` reads of the log, trying again while the writer replaces its edge.
+async def from_log(request: Request[Any, Any, Any], ask: Callable[[Log], Found]) -> Found:
+    """Return what `ask` reads of the log: here when its files are local, else in a thread.
 
     Raises NotFound when there is no such entry, VerificationError when the log is damaged.
     """
     running: Running = request.app.state.running
     log = running.node.log
+    if local_folder(log) is not None:
+        return _asked(log, ask)
+    return await asyncio.to_thread(_asked, log, ask)
+
+
+def _asked(log: Log, ask: Callable[[Log], Found]) -> Found:
+    """Ask, and once more while the writer replaces the edge of the tree under the reader."""
     for left in reversed(range(READ_AGAIN)):
         size = log.size
         try:

@@ -15,7 +15,7 @@ from entrepot.kernel.institution import ActKind, Record
 from entrepot.registry import productacts, productrules, rightacts, rightfacts, rightrules
 from entrepot.registry import rightcontest as contest
 from entrepot.registry import state as registry_state
-from entrepot.registry.productstate import FILED, apply_product, apply_release
+from entrepot.registry.productstate import FILED, apply_product, apply_release, apply_releases
 from entrepot.registry.rightcertificate import with_own_right
 from entrepot.registry.rightstate import apply_right
 from entrepot.registry.rightviews import due_rights
@@ -74,6 +74,8 @@ PRODUCT_KINDS: Final[tuple[ActKind[Any], ...]] = (
         productrules.decide_release,
         apply_release,
         public=True,
+        facts_of_run=productrules.facts_of_releases,
+        apply_run=apply_releases,
     ),
     ActKind(
         productacts.WITHDRAW,

@@ -6,6 +6,7 @@ A provider's program signs with the party's key; a person acts with a passkey an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,7 +22,6 @@ from entrepot.registry.productacts import (
     WithdrawProduct,
 )
 from entrepot.registry.productcodes import Code, reason
-from entrepot.registry.productprepared import Prepared
 from entrepot.registry.productstate import (
     ACTIVE,
     PRODUCTS,
@@ -139,77 +139,84 @@ def decide_revision(request: Request[ReviseProduct], relied: Facts) -> Decision:
     return Granted((revised_effect(body.product, values["revision"] + 1, body.metadata),))
 
 
-_RELEASE_FACTS: Final = Prepared(
-    sa.select(
-        PRODUCTS.c.party.label("owner"),
-        PRODUCTS.c.status,
-        KEYS.c.party,
-        PARTY_ROLES.c.role,
-        RELEASES.c.index,
-    )
-    .select_from(
-        PRODUCTS.outerjoin(
-            KEYS,
-            sa.and_(
-                KEYS.c.kid == sa.bindparam("kid"),
-                KEYS.c.revoked_index.is_(None),
-                KEYS.c.purpose == sa.bindparam("purpose"),
-            ),
-        )
-        .outerjoin(
-            PARTY_ROLES,
-            sa.and_(
-                PARTY_ROLES.c.party == KEYS.c.party, PARTY_ROLES.c.role == sa.bindparam("role")
-            ),
-        )
-        .outerjoin(
-            RELEASES,
-            sa.and_(
-                RELEASES.c.product == PRODUCTS.c.id, RELEASES.c.version == sa.bindparam("version")
-            ),
-        )
-    )
-    .where(PRODUCTS.c.id == sa.bindparam("product"))
+_OWNERS: Final = sa.select(PRODUCTS.c.id, PRODUCTS.c.party, PRODUCTS.c.status).where(
+    PRODUCTS.c.id.in_(sa.bindparam("products", expanding=True))
 )
-"""All that a release relies on, in one question: releases are the most frequent acts."""
+_SIGNERS: Final = (
+    sa.select(KEYS.c.kid, KEYS.c.party, PARTY_ROLES.c.role)
+    .select_from(
+        KEYS.outerjoin(
+            PARTY_ROLES,
+            sa.and_(PARTY_ROLES.c.party == KEYS.c.party, PARTY_ROLES.c.role == PROVIDER),
+        )
+    )
+    .where(
+        KEYS.c.kid.in_(sa.bindparam("kids", expanding=True)),
+        KEYS.c.revoked_index.is_(None),
+        KEYS.c.purpose == "acts",
+    )
+)
+_TAKEN: Final = sa.select(RELEASES.c.product, RELEASES.c.version).where(
+    sa.tuple_(RELEASES.c.product, RELEASES.c.version).in_(sa.bindparam("named", expanding=True))
+)
 
 
 def facts_of_release(read: sa.Connection, request: Request[ReleaseProduct]) -> Facts:
-    """Read whose product it is, who signs, and whether the version exists. One SELECT."""
-    body = request.body
-    row = _RELEASE_FACTS.execute(
-        read,
-        {
-            "kid": request.issuer,
-            "purpose": "acts",
-            "role": PROVIDER,
-            "version": body.version,
-            "product": body.product,
-        },
-    ).fetchone()
-    if row is None:
-        return Facts({"party": "", "owner": ""})
-    owner, status, party, role, taken = tuple(row)
-    values: dict[str, object] = {
-        "party": party or "",
-        "provider": role is not None,
-        "steward": True,
-        "owner": owner,
-        "status": status,
-        "taken": taken is not None,
+    """Read whose product it is, who signs, and whether the version exists."""
+    return facts_of_releases(read, [request])[0]
+
+
+def facts_of_releases(
+    read: sa.Connection, requests: Sequence[Request[ReleaseProduct]]
+) -> list[Facts]:
+    """Read what a run of releases relies on: three questions, however many they are.
+
+    A version that an earlier release of the run takes is taken for the later ones, exactly as if
+    each had been decided before the next was read.
+    """
+    bodies = [request.body for request in requests]
+    owners = {
+        row[0]: (row[1], row[2])
+        for row in read.execute(_OWNERS, {"products": list({body.product for body in bodies})})
     }
-    if request.approved_by is not None:
-        values.update(actor(read, request))
-    return Facts(values)
+    signers = {
+        row[0]: (row[1], row[2] is not None)
+        for row in read.execute(_SIGNERS, {"kids": list({one.issuer for one in requests})})
+    }
+    named = {(body.product, body.version) for body in bodies}
+    taken = {tuple(row) for row in read.execute(_TAKEN, {"named": list(named)})}
+    found = []
+    for request, body in zip(requests, bodies, strict=True):
+        party, provider = signers.get(request.issuer, ("", False))
+        owner, status = owners.get(body.product, ("", ""))
+        values: dict[str, object] = {
+            "party": party,
+            "provider": provider,
+            "steward": True,
+            "owner": owner,
+            "status": status,
+            "taken": (body.product, body.version) in taken,
+        }
+        if request.approved_by is not None:
+            values.update(actor(read, request))
+        facts = Facts(values)
+        if not _release_wrong(body, values):
+            taken.add((body.product, body.version))
+        found.append(facts)
+    return found
+
+
+def _release_wrong(body: ReleaseProduct, values: dict[str, object]) -> list[Reason]:
+    wrong = _own(values)
+    if not wrong and values["taken"]:
+        says = f"Version {body.version} of this product was released already."
+        wrong = [reason(Code.VERSION_TAKEN, says)]
+    return wrong
 
 
 def decide_release(request: Request[ReleaseProduct], relied: Facts) -> Decision:
     """Grant to the provider of an active product, once per version."""
-    values = relied.values
-    wrong = _own(values)
-    if not wrong and values["taken"]:
-        says = f"Version {request.body.version} of this product was released already."
-        wrong = [reason(Code.VERSION_TAKEN, says)]
+    wrong = _release_wrong(request.body, relied.values)
     return Refused(tuple(wrong)) if wrong else Granted((released_effect(request.body),))
 
 

@@ -6,7 +6,7 @@ acts are public and the directory is rebuilt from the log; it is kept as determi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -133,23 +133,28 @@ def apply_product(write: sa.Connection, record: Record) -> None:
 
 def apply_release(write: sa.Connection, record: Record) -> None:
     """Fold a release: one INSERT and nothing else."""
-    if record.outcome is not Outcome.GRANTED:
-        return
-    values = record.effects[0].values
-    write.execute(
-        _INSERT_RELEASE,
+    apply_releases(write, [record])
+
+
+def apply_releases(write: sa.Connection, records: Sequence[Record]) -> None:
+    """Fold a run of releases: one INSERT of many rows."""
+    rows = [
         {
-            "product": values["product"],
-            "version": values["version"],
+            "product": effect.values["product"],
+            "version": effect.values["version"],
             "index": record.index,
             "at": record.decided_at,
-            "sha256": values["sha256"],
-            "bytes": values["bytes"],
-            "rows": values["rows"],
-            "from_day": values["from"],
-            "until_day": values["until"],
-        },
-    )
+            "sha256": effect.values["sha256"],
+            "bytes": effect.values["bytes"],
+            "rows": effect.values["rows"],
+            "from_day": effect.values["from"],
+            "until_day": effect.values["until"],
+        }
+        for record in records
+        for effect in record.effects
+    ]
+    if rows:
+        write.execute(_INSERT_RELEASE, rows)
 
 
 def _hashes(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -18,8 +18,9 @@ from entrepot.kernel.errors import InvalidInput
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _CONTACTS: Final = re.compile(
     r"(?P<email>[\w.+-]+@[\w-]+(\.[\w-]+)+)"
-    r"|(?P<telephone>\+\d[\d ()./-]{7,20}\d|(?<![\w.])1[3-9]\d{9}(?![\w.]))"
-    r"|(?P<identity>(?<![\w.])\d{6}(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])\d{3}[\dXx](?![\w.]))"
+    r"|(?P<telephone>\+\d[\d ()./-]{7,20}\d|(?<!\w)(?<!\d\.)1[3-9]\d{9}(?!\w|\.\d))"
+    r"|(?P<identity>(?<!\w)(?<!\d\.)\d{6}(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])"
+    r"\d{3}[\dXx](?!\w|\.\d))"
 )
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 

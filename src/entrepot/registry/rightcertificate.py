@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from entrepot.kernel.decisions import Effect
 from entrepot.kernel.institution import Record, Request
+from entrepot.registry.certificates import REGISTRATION, certificate_effect, revocation_effect
 from entrepot.registry.deadlines import day_of
 from entrepot.registry.productacts import Period
-from entrepot.registry.state import CERTIFICATE_ISSUED, CERTIFICATE_REVOKED
+from entrepot.registry.state import CERTIFICATE_ISSUED
 
-REGISTRATION: Final = "registration"
 VALID_YEARS_MAX: Final = 3
 """Longest validity of one certificate (NDRC and NDA measures 2025: three years, remembered)."""
 
@@ -31,23 +31,13 @@ def registration_issued(
     """
     day = day_of(request.decided_at)
     latest = _years_after(day, VALID_YEARS_MAX).isoformat()
-    return Effect(
-        CERTIFICATE_ISSUED,
-        {
-            "kind": REGISTRATION,
-            "subject": holder,
-            "product": product,
-            "right": right,
-            "from": max(day.isoformat(), term.start),
-            "until": min(term.until or latest, latest),
-            "by": None,
-        },
-    )
+    days = (max(day.isoformat(), term.start), min(term.until or latest, latest))
+    return certificate_effect(REGISTRATION, holder, about=(product, right), term=days, by=None)
 
 
-def registration_revoked(certificate: int, why: str) -> Effect:
-    """Return the effect that revokes a certificate of registration."""
-    return Effect(CERTIFICATE_REVOKED, {"certificate": certificate, "reason": why})
+def registration_revoked(certificate: int, why: str, *, subject: str) -> Effect:
+    """Return the effect that revokes a certificate of registration; `why` is a stable code."""
+    return revocation_effect(certificate, f"right-{why}", subject=subject)
 
 
 def with_own_right(record: Record) -> Record:

@@ -7,11 +7,14 @@ the notice is over and nothing is open, anybody may close it: the day grants it,
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
+
+import msgspec
 
 from entrepot.kernel.decisions import Decision, Effect, Granted, Reason, Refused
 from entrepot.kernel.institution import Facts, Request
 from entrepot.registry.deadlines import in_words, last_day, over_at
+from entrepot.registry.officers import OfficerFacts, carried
 from entrepot.registry.productcodes import Code, reason
 from entrepot.registry.rightacts import (
     DISMISS,
@@ -34,9 +37,8 @@ from entrepot.registry.rightstate import (
     ruling_effect,
 )
 
-DECIDER: Final = "decider"
-_DECIDING_ROLES: Final = frozenset({"operator", "regulator"})
-"""Whose deciders rule: the operator's, or a regulator's where the operator is a side itself."""
+DECIDER, ADMIN = "decider", "admin"
+OPERATOR, REGULATOR = "operator", "regulator"
 
 Values = dict[str, Any]
 
@@ -51,7 +53,7 @@ def decide_objection_filed(request: Request[ObjectToRight], relied: Facts) -> De
     wrong = _may_object(values, grant, request.decided_at)
     if wrong:
         return Refused(tuple(wrong))
-    days, calendar = _period(values["decision"])
+    days, calendar = values["decision"]
     decide_by = over_at(last_day(request.decided_at, days, calendar))
     return Granted((objection_effect(request.body, str(values["party"]), decide_by),))
 
@@ -74,7 +76,10 @@ def _may_object(values: Values, grant: Values, now: int) -> list[Reason]:
 
 
 def decide_ruling(request: Request[DecideObjection], relied: Facts) -> Decision:
-    """Grant a ruling by a person of neither side; upheld, the right and what rests on it falls."""
+    """Grant a ruling by a person of neither side; upheld, the right and what rests on it falls.
+
+    Under four eyes, if the registry was founded so, the first one only proposes it.
+    """
     body = request.body
     values: Values = relied.values
     grant = values["right"]
@@ -84,27 +89,31 @@ def decide_ruling(request: Request[DecideObjection], relied: Facts) -> Decision:
     if wrong:
         return Refused(tuple(wrong))
     right = grant["id"]
+    officer = msgspec.convert(values["officer"], OfficerFacts)
     if body.outcome == DISMISS:
-        status = CONTESTED if len(_listed(values["open"])) > 1 else NOTICE
-        return Granted((ruling_effect(body, right, status, grant["closes_at"]),))
+        status = CONTESTED if len(values["open"]) > 1 else NOTICE
+        return carried(officer, [ruling_effect(body, right, status, grant["closes_at"])])
     effects = [ruling_effect(body, right, REFUSED, grant["closes_at"])]
-    derived = _listed(values["derived"])
-    if derived:
-        effects.append(ended_effect(derived, LAPSED, f"Right {right} fell to an objection."))
-    return Granted(tuple(effects))
+    if values["derived"]:
+        says = f"Right {right} fell to an objection."
+        effects.append(ended_effect(values["derived"], LAPSED, says))
+    return carried(officer, effects)
 
 
 def _may_rule(values: Values, grant: Values) -> list[Reason]:
-    entitled = (
-        values["person"]
-        and DECIDER in values["duties"]
-        and bool(_DECIDING_ROLES & set(values["roles"]))
-    )
-    if not entitled:
+    """Return why the one who asks may not rule, in order of precedence.
+
+    Where the operator is a side itself, an admin of a regulator rules in its place.
+    """
+    sides = (values["objector"], grant["holder"])
+    duties = values["duties"] if values["person"] else []
+    is_decider = DECIDER in duties and OPERATOR in values["roles"]
+    stands_in = values["operator"] in sides and ADMIN in duties and REGULATOR in values["roles"]
+    if not is_decider and not stands_in:
         says = "Objections are decided by a person with the duty decider, with a passkey."
         return [reason(Code.NOT_DECIDER, says)]
-    if values["party"] in (values["objector"], grant["holder"]):
-        says = "Nobody decides in the cause of the own party; a regulator's decider may."
+    if values["party"] in sides:
+        says = "Nobody decides in the cause of the own party; an admin of a regulator may."
         return [reason(Code.DECIDER_IS_PARTY, says)]
     if values["state"] != OPEN:
         return [reason(Code.OBJECTION_DECIDED, f"The objection is {values['state']}.")]
@@ -141,13 +150,3 @@ def _may_close(values: Values, grant: Values, now: int) -> list[Reason]:
         says = f"Right {source['id']}, which it rests on, is {source['status']}."
         return [reason(Code.SOURCE_NOT_LIVE, says)]
     return []
-
-
-def _period(pair: object) -> tuple[int, str]:
-    if not isinstance(pair, list) or len(pair) != 2:
-        raise TypeError("a period is days and calendar")
-    return pair[0], pair[1]
-
-
-def _listed(value: object) -> list[int]:
-    return value if isinstance(value, list) else []

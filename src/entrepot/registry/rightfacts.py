@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from entrepot.kernel.institution import Facts, Request
+from entrepot.registry.officers import as_facts, officer_facts
 from entrepot.registry.principals import principal_of
 from entrepot.registry.productviews import find_product
 from entrepot.registry.rightacts import (
@@ -190,7 +191,7 @@ def facts_of_transfer(read: sa.Connection, request: Request[TransferRight]) -> F
             "right": grant_facts(found),
             "recipient": party_exists(read, body.to),
             "conflicts": _standing(conflicts),
-            "certificate": certificate_of(read, body.right),
+            "certificates": certificates_of(read, [body.right]),
         }
     )
 
@@ -255,7 +256,7 @@ def facts_of_cancel(read: sa.Connection, request: Request[CancelRight]) -> Facts
             "right": grant_facts(found),
             "own": [one.id for one in derived if one.holder == holder],
             "others": [one.id for one in derived if one.holder != holder],
-            "certificates": _certificates(read, [request.body.right, *(d.id for d in derived)]),
+            "certificates": certificates_of(read, [request.body.right, *(d.id for d in derived)]),
         }
     )
 
@@ -292,6 +293,8 @@ def facts_of_decision(read: sa.Connection, request: Request[DecideObjection]) ->
     return Facts(
         {
             **who(read, request),
+            "officer": as_facts(officer_facts(read, request)),
+            "operator": read.execute(sa.select(FOUNDING.c.operator)).scalar_one_or_none() or "",
             "objector": "" if found is None else found.party,
             "state": "" if found is None else found.status,
             "right": grant_facts(grant),
@@ -301,17 +304,11 @@ def facts_of_decision(read: sa.Connection, request: Request[DecideObjection]) ->
     )
 
 
-def certificate_of(read: sa.Connection, right: int) -> int | None:
-    """Return the index of the certificate of registration in force for a right, or None."""
-    found = _certificates(read, [right])
-    return found[0] if found else None
-
-
-def _certificates(read: sa.Connection, rights: list[int]) -> list[int]:
-    return list(
-        read.execute(
-            sa.select(CERTIFICATES.c.index)
-            .where(CERTIFICATES.c.right.in_(rights), CERTIFICATES.c.revoked_index.is_(None))
-            .order_by(CERTIFICATES.c.index)
-        ).scalars()
+def certificates_of(read: sa.Connection, rights: list[int]) -> list[list[object]]:
+    """Return number and subject of the certificates of registration in force for rights."""
+    rows = read.execute(
+        sa.select(CERTIFICATES.c.index.label("number"), CERTIFICATES.c.subject)
+        .where(CERTIFICATES.c.right.in_(rights), CERTIFICATES.c.revoked_index.is_(None))
+        .order_by(CERTIFICATES.c.index)
     )
+    return [[row.number, row.subject] for row in rows]

@@ -276,11 +276,15 @@ def decide_transfer(request: Request[TransferRight], relied: Facts) -> Decision:
             "evidence": list(body.evidence),
         },
     )
-    certificate = values["certificate"]
-    gone = [] if certificate is None else [registration_revoked(certificate, "transferred")]
+    gone = revoked(values["certificates"], "transferred")
     term = extent_of(grant).term
     issued = registration_issued(body.to, grant["product"], body.right, term, request)
     return Granted((moved, *gone, issued))
+
+
+def revoked(certificates: Sequence[Sequence[Any]], why: str) -> list[Effect]:
+    """Return the effects that revoke certificates given as number and subject."""
+    return [registration_revoked(number, why, subject=party) for number, party in certificates]
 
 
 def decide_change(request: Request[ChangeRight], relied: Facts) -> Decision:
@@ -385,7 +389,7 @@ def decide_cancel(request: Request[CancelRight], relied: Facts) -> Decision:
     own = values["own"]
     if isinstance(own, list) and own:
         ended.append(ended_effect(own, "lapsed", f"Right {body.right} was cancelled."))
-    gone = [registration_revoked(one, "cancelled") for one in values["certificates"]]
+    gone = revoked(values["certificates"], "cancelled")
     return Granted((*ended, *gone))
 
 

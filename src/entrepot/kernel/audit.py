@@ -30,10 +30,9 @@ from entrepot.kernel.audit_records import (
 )
 from entrepot.kernel.checkpoint import Checkpoint, LogKeys, verify_checkpoint
 from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationError
-from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys, party_keys
+from entrepot.kernel.home import party_keys, read_log_keys
 from entrepot.kernel.institution import Institution, kinds_by_name
 from entrepot.kernel.keyring import known_key_ring
-from entrepot.kernel.keys import load_public_key
 from entrepot.kernel.merkle import EMPTY_ROOT
 from entrepot.kernel.record import GENESIS, OwnEntry, decode_entry
 from entrepot.kernel.replay import OnProgress, compare, no_progress, rebuild, scratch_store
@@ -128,10 +127,7 @@ def _check_store(shared: _Audit) -> str:
 
 def _check_checkpoint(shared: _Audit) -> str:
     snapshot = shared.snapshot
-    keys = snapshot.home / "keys"
-    shared.keys = log_keys(
-        load_public_key(keys / f"{OPERATOR}.pub"), load_public_key(keys / f"{OPERATOR_ML_DSA}.pub")
-    )
+    shared.keys = read_log_keys(snapshot.home)
     if snapshot.note is None:
         raise VerificationError("the log has no checkpoint")
     shared.checkpoint = verify_checkpoint(snapshot.note, shared.keys)

@@ -208,6 +208,14 @@ def log_keys(ed25519: PublicKey, ml_dsa: PublicKey) -> LogKeys:
     return LogKeys(log_origin(ed25519), ed25519, ml_dsa)
 
 
+def read_log_keys(home: Path) -> LogKeys:
+    """Return the public identity of a home's log; errors as `load_public_key`."""
+    keys = home / "keys"
+    return log_keys(
+        load_public_key(keys / f"{OPERATOR}.pub"), load_public_key(keys / f"{OPERATOR_ML_DSA}.pub")
+    )
+
+
 def party_keys(home: Path) -> dict[Kid, PublicKey]:
     """Return the Ed25519 public keys of a home, by thumbprint: whose acts are accepted."""
     found = {}

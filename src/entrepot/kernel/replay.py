@@ -7,9 +7,10 @@ digest, SHA-256 over the deterministic encoding of its rows, that is the same on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -17,10 +18,12 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from entrepot.kernel.audit_log import RootStack
+from entrepot.kernel.checkpoint import Checkpoint, LogKeys, verify_checkpoint
 from entrepot.kernel.decisions import effects_of
 from entrepot.kernel.encoding import encode
 from entrepot.kernel.errors import Conflict, InvalidInput, VerificationError
-from entrepot.kernel.institution import Institution, Record, kinds_by_name
+from entrepot.kernel.institution import ActKind, Institution, Record, kinds_by_name
 from entrepot.kernel.record import Entry, Ruling, Sealed, decode_entry, decode_ruling, open_sealed
 from entrepot.kernel.snapshot import Portion, Snapshot
 from entrepot.kernel.store import KERNEL_TABLES, LOCAL_PREFIX, RECORDS, TREE, Store
@@ -106,18 +109,31 @@ def rebuild(
     records = records_of(snapshot.portions(size, _OPENING))
     applied = done = 0
     while done < total:
-        until = done + ENTRIES_AT_ONCE
+        until = min(done + ENTRIES_AT_ONCE, total)
+        found: list[Record] = []
+        while done < until:
+            done, more = next(records)
+            found += more
         with target.writing() as write:
-            while done < min(until, total):
-                done, found = next(records)
-                for record in found:
-                    kind = kinds.get(record.kind)
-                    if kind is None:
-                        raise VerificationError("kind of act is not installed", value=record.kind)
-                    kind.apply(write, record)
-                applied += len(found)
+            _fold(write, kinds, found)
+        applied += len(found)
         on_progress("state", done, total)
     return applied
+
+
+def _fold(
+    write: sa.Connection, kinds: Mapping[str, ActKind[Any]], records: Sequence[Record]
+) -> None:
+    """Apply records in order, neighbours of one kind together where the kind allows it."""
+    for name, run in groupby(records, key=lambda record: record.kind):
+        kind = kinds.get(name)
+        if kind is None:
+            raise VerificationError("kind of act is not installed", value=name)
+        if kind.apply_run is not None:
+            kind.apply_run(write, list(run))
+        else:
+            for record in run:
+                kind.apply(write, record)
 
 
 def compare(
@@ -142,8 +158,12 @@ def compare(
 
 
 def state_tables(institutions: tuple[Institution, ...]) -> list[sa.Table]:
-    """Return the tables of all institutions, those that others refer to first."""
-    return [table for item in institutions for table in item.tables.sorted_tables]
+    """Return the tables of all institutions, those that others refer to first.
+
+    `local_*` tables are nobody's record and not among them.
+    """
+    tables = [table for item in institutions for table in item.tables.sorted_tables]
+    return [table for table in tables if not table.name.startswith(LOCAL_PREFIX)]
 
 
 def digest_of(read: sa.Connection | None, table: sa.Table) -> tuple[int, str]:
@@ -178,6 +198,69 @@ def ordered_rows(read: sa.Connection, table: sa.Table) -> Iterator[tuple[object,
     query = sa.select(table).order_by(*keys)
     for row in read.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
         yield tuple(row)
+
+
+class ReplayReport(msgspec.Struct, frozen=True):
+    """What a replay found: the tree it read, acts applied, and every table on both sides."""
+
+    origin: str
+    size: int
+    root: str
+    entries: int
+    acts: int
+    tables: tuple[TableState, ...]
+    equal: bool
+
+
+def replay(
+    snapshot: Snapshot,
+    keys: LogKeys,
+    institutions: tuple[Institution, ...],
+    *,
+    into: str = "",
+    on_progress: OnProgress = no_progress,
+) -> ReplayReport:
+    """Rebuild all state from the log and its rulings in a fresh store, and compare every table.
+
+    The entries must hash to the root of a checkpoint signed by `keys`, with those pending to the
+    root in the store. `into` names a new file or an empty database to keep; a temporary file
+    otherwise. Raises VerificationError, Conflict (`into` is not empty), StorageError.
+    """
+    checkpoint = verify_checkpoint(_note(snapshot), keys)
+    snapshot.pending = snapshot.pending_after(checkpoint.size)
+    _require_roots(snapshot, checkpoint, on_progress)
+    with scratch_store(into) as target:
+        acts = rebuild(snapshot, checkpoint.size, institutions, target, on_progress)
+        with target.reading() as rebuilt:
+            states = compare(institutions, snapshot.read, rebuilt)
+    return ReplayReport(
+        checkpoint.origin,
+        checkpoint.size,
+        checkpoint.root.hex(),
+        checkpoint.size + len(snapshot.pending),
+        acts,
+        tuple(states),
+        all(state.is_equal for state in states),
+    )
+
+
+def _note(snapshot: Snapshot) -> bytes:
+    if snapshot.note is None:
+        raise VerificationError("the log has no checkpoint", value=snapshot.files.where)
+    return snapshot.note
+
+
+def _require_roots(snapshot: Snapshot, checkpoint: Checkpoint, on_progress: OnProgress) -> None:
+    """The published entries give the checkpoint's root; with those pending, the store's."""
+    stack = RootStack()
+    for entries in snapshot.bundles(checkpoint.size):
+        stack.add(entries)
+        on_progress("entries", stack.size, checkpoint.size)
+    if stack.root != checkpoint.root:
+        raise VerificationError("entries do not hash to the root of the checkpoint")
+    stack.add(snapshot.pending)
+    if snapshot.sequenced != (stack.size, stack.root):
+        raise VerificationError("store and log do not hold the same tree", value=stack.size)
 
 
 @contextmanager

@@ -9,25 +9,27 @@ import click
 from entrepot.kernel.audit import Check, audit
 from entrepot.kernel.encoding import to_json
 from entrepot.kernel.home import default_home
-from entrepot.kernel.institution import Institution
+from entrepot.node.homeoptions import home_option, json_option, store_option
+from entrepot.node.installed import installed
+from entrepot.node.progress import steps_bar
 from entrepot.port.change.audit import NAME as LAW_CHECK
 from entrepot.port.change.audit import law_check
-from entrepot.port.clear.institution import PORT
-
-INSTITUTIONS: tuple[Institution, ...] = (PORT,)
-"""Every installed institution: those whose state can be rebuilt and compared."""
 
 
 @click.command(name="fsck", help="Prove that log and state of a store are whole and equal.")
-@click.option("--home", type=click.Path(path_type=Path), help="Home to check.")
-@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def command(home: Path | None, as_json: bool) -> int:
-    """Run every check; exit 0 when all pass, 1 when one fails (its name is printed)."""
+@home_option
+@store_option
+@json_option
+def command(home: Path | None, store: str, as_json: bool) -> int:
+    """Run every check, also beside a running node; exit 0 when all pass, 1 when one fails."""
     where = default_home() if home is None else home
-    checks = audit(where, INSTITUTIONS)
+    with steps_bar() as on_progress:
+        checks = audit(where, installed(), store=store, on_progress=on_progress)
     number = len(checks) + 1
-    sound = all(check.passed for check in checks)
-    checks.append(law_check(where, number) if sound else Check(number, LAW_CHECK, None, "not run"))
+    if all(check.passed for check in checks):
+        checks.append(law_check(where, number, store=store))
+    else:
+        checks.append(Check(number, LAW_CHECK, None, "not run"))
     failed = [check.name for check in checks if check.passed is False]
     if as_json:
         view = {"home": str(where), "ok": not failed, "failed": failed, "checks": checks}

@@ -14,52 +14,57 @@ import sqlalchemy as sa
 from entrepot.kernel.acts import SignedAct, VerifiedAct, verify_act
 from entrepot.kernel.audit import Check
 from entrepot.kernel.decisions import Effect, effects_of
-from entrepot.kernel.errors import Error, VerificationError
+from entrepot.kernel.errors import Error, NotFound, VerificationError
 from entrepot.kernel.home import party_keys
 from entrepot.kernel.record import Ruling, decode_evidence, decode_ruling
-from entrepot.kernel.store import RECORDS, Store
+from entrepot.kernel.snapshot import Snapshot, open_snapshot
+from entrepot.kernel.store import RECORDS
 from entrepot.port.change.tables import LAW_UPDATED
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.state import CLEARED
 
 NAME: Final = "law"
+ROWS_AT_ONCE: Final = 500
 
 
-def law_check(home: Path, number: int) -> Check:
-    """Return the numbered check; a failure is a value. Raises `NotFound`, `StorageError` (busy)."""
-    store = Store.open(home / "store.sqlite")
+def law_check(home: Path, number: int, *, store: str = "") -> Check:
+    """Return the numbered check; a failure is a value. Raises NotFound when there is no home.
+
+    `store` is the URL of the home's store when it is not in the home.
+    """
     try:
-        return Check(number, NAME, True, _walk(home, store))
+        with open_snapshot(home, store) as snapshot:
+            return Check(number, NAME, True, _walk(snapshot))
+    except NotFound:
+        raise
     except Error as error:
         detail = error.what if error.value is None else f"{error.what}: {error.value}"
         return Check(number, NAME, False, detail)
-    finally:
-        store.close()
 
 
-def _walk(home: Path, store: Store) -> str:
+def _walk(snapshot: Snapshot) -> str:
     """Follow the records in order, keeping the law in force; compare each clearance with it."""
-    keys = party_keys(home)
+    keys = party_keys(snapshot.home)
     law: dict[str, bytes] = {}
     updates = clearances = before = 0
-    query = sa.select(RECORDS.c.index, RECORDS.c.ruling, RECORDS.c.evidence)
-    with store.reading() as read:
-        for index, content, evidence in read.execute(query.order_by(RECORDS.c.index)):
-            ruling = decode_ruling(content)
-            named = {effect.name: effect for effect in effects_of(ruling.decision)}
-            if LAW_UPDATED in named:
-                updates += 1
-                _update(law, named[LAW_UPDATED])
-            if CLEARED not in named:
-                continue
-            if not updates:
-                before += 1
-                continue
-            clearances += 1
-            _compare(index, ruling, law)
-            if evidence is not None:
-                signed = SignedAct(decode_evidence(evidence).act)
-                _compare_certificate(index, verify_act(signed, keys[ruling.issuer]), law)
+    query = sa.select(RECORDS).order_by(RECORDS.c.index)
+    for row in snapshot.read.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
+        index, ruling = row[0], decode_ruling(row.ruling)
+        named = {effect.name: effect for effect in effects_of(ruling.decision)}
+        if LAW_UPDATED in named:
+            updates += 1
+            _update(law, named[LAW_UPDATED])
+        if CLEARED not in named:
+            continue
+        if not updates:
+            before += 1
+            continue
+        clearances += 1
+        _compare(index, ruling, law)
+        evidence = snapshot.bodies.evidence(row)
+        if evidence is not None:
+            signed = SignedAct(decode_evidence(evidence.content).act)
+            _compare_certificate(index, verify_act(signed, keys[ruling.issuer]), law)
     old = f"; {before:,} clearances are older than the first record of law" if before else ""
     return f"{clearances:,} clearances under the law on record, {updates:,} updates of it{old}"
 

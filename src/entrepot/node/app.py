@@ -89,9 +89,9 @@ def _seen_by(running: Running) -> Callable[[Seen], None]:
     return seen
 
 
-def background(_running: Running) -> list[Background]:
+def background(parts: Sequence[str] = PARTS) -> list[Background]:
     """Return what the parts of the node do in the background."""
-    return [task for part in _imported(PARTS) for task in getattr(part, "BACKGROUND", ())]
+    return [task for part in _imported(parts) for task in getattr(part, "BACKGROUND", ())]
 
 
 def _imported(parts: Sequence[str]) -> list[Any]:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from granian.constants import Interfaces
@@ -20,35 +20,43 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 from litestar import Litestar
 
-from entrepot.node.app import background, make_app
+from entrepot.node.app import PARTS, Background, background, make_app
 from entrepot.node.running import Running
 
 HEADERS_MAX_BYTES: Final = 65_536
 """All header lines of one request; the reader's buffer bounds them."""
+RESTART_S: Final = 5.0
+"""Pause before background work that failed begins again."""
 LOG: Final = logging.getLogger("entrepot.serving")
 
 
-def serve(running: Running, *, on_ready: Callable[[], None] | None = None) -> None:
+def serve(
+    running: Running,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    parts: Sequence[str] = PARTS,
+) -> None:
     """Serve until SIGTERM or SIGINT; the running node is closed when this returns.
 
     `on_ready` is called once requests can be answered.
     """
     try:
-        asyncio.run(_serve(running, make_app(running), on_ready))
+        asyncio.run(_serve(running, make_app(running, parts), background(parts), on_ready))
     finally:
         running.close()
 
 
 async def _serve(
-    running: Running, app: Litestar, on_ready: Callable[[], None] | None = None
+    running: Running,
+    app: Litestar,
+    works: Sequence[Background],
+    on_ready: Callable[[], None] | None,
 ) -> None:
     server = _server(running, app)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    tasks: list[asyncio.Task[None]] = [
-        loop.create_task(task(running)) for task in background(running)
-    ]
+    tasks: list[asyncio.Task[None]] = [loop.create_task(_kept_up(work, running)) for work in works]
     if on_ready is not None:
         tasks.append(loop.create_task(_when_open(running, on_ready)))
     try:
@@ -59,6 +67,18 @@ async def _serve(
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+async def _kept_up(work: Background, running: Running) -> None:
+    """Run one background work until it is cancelled; when it fails, say so and begin it anew."""
+    while True:
+        try:
+            await work(running)
+        except Exception as error:  # told; the node serves on without this part meanwhile
+            LOG.error("background work failed", exc_info=error, extra={"duty": work.__name__})
+            await asyncio.sleep(RESTART_S)
+        else:
+            return
 
 
 async def _when_open(running: Running, on_ready: Callable[[], None]) -> None:

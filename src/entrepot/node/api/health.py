@@ -11,7 +11,7 @@ from litestar import Request, Response, get
 
 from entrepot.node.running import Running
 
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_TYPE: Final = "text/plain; version=0.0.4"
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 

@@ -30,7 +30,7 @@ Found = TypeVar("Found")
 FRESH: Final = {"Cache-Control": "public, max-age=2"}
 """A checkpoint is replaced with every batch; caches may keep it this long."""
 PRIVATE: Final = {"Cache-Control": "no-store"}
-TEXT: Final = "text/plain; charset=utf-8"
+TEXT: Final = "text/plain"
 BYTES: Final = "application/octet-stream"
 READ_AGAIN: Final = 5
 """Times a proof is tried again when a partial tile was replaced by a fuller one meanwhile."""

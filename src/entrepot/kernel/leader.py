@@ -28,7 +28,7 @@ LOCK_CLASS: Final = 0x656E7472
 """First half of the advisory lock's key (the bytes "entr"); the second names the schema."""
 BEAT_S: Final = 2.0
 """How often an idle leader speaks, so that the server knows a stopped one from a quiet one."""
-IDLE_S, STALLED_S, DEAD_PEER_S = 10, 60, 5
+IDLE_S, STALLED_S, DEAD_PEER_S = 10, 20, 5
 QUEUE_S: Final = 30.0
 """How long one thread waits for another one's transaction on the session."""
 RETRY_S: Final = 0.1

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from entrepot.kernel.acts import ActId, new_act_id, sign_act
+from entrepot.kernel.audit import Check, audit
 from entrepot.kernel.decisions import Decision, Effect, Granted, Reason, Referred, Refused
 from entrepot.kernel.errors import InvalidInput
 from entrepot.kernel.home import Node, open_node
@@ -93,6 +94,10 @@ def open_toy(home: Path, *, crash: CrashPoint = no_crash, now: int = NOW) -> Nod
     return open_node(
         home, institutions=(TOY,), store=store_of(home), clock=lambda: now, crash=crash
     )
+
+
+def audit_toy(home: Path) -> list[Check]:
+    return audit(home, (TOY,), store=store_of(home))
 
 
 def count_act(

@@ -17,6 +17,7 @@ from entrepot.kernel.record import OwnEntry, decode_entry
 from entrepot.kernel.store import JOURNAL
 
 
+@pytest.mark.usefixtures("store_url")
 def test_a_new_log_begins_with_its_genesis(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         assert node.log.size == node.log.sequenced_size == 1
@@ -28,6 +29,7 @@ def test_a_new_log_begins_with_its_genesis(tmp_path: Path) -> None:
         assert (checkpoint.size, checkpoint.root) == (1, node.log.root)
 
 
+@pytest.mark.usefixtures("store_url")
 def test_entries_are_appended_proven_and_found_again(tmp_path: Path) -> None:
     entries = [b"entry %d" % i for i in range(700)]
     heads = []
@@ -60,6 +62,7 @@ def test_entries_are_appended_proven_and_found_again(tmp_path: Path) -> None:
             log.receipt(701)
 
 
+@pytest.mark.usefixtures("store_url")
 def test_limits_of_one_append(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         for bad in ([], [b"x"] * (BATCH_MAX + 1), [b"x" * 65_536]):
@@ -69,6 +72,7 @@ def test_limits_of_one_append(tmp_path: Path) -> None:
         assert node.log.tree().entry(2) == b""
 
 
+@pytest.mark.usefixtures("store_url")
 def test_partial_tiles_go_when_the_full_tile_is_flushed(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         for _ in range(6):
@@ -83,6 +87,7 @@ def test_partial_tiles_go_when_the_full_tile_is_flushed(tmp_path: Path) -> None:
         verify_receipt(node.log.receipt(50, 51), entry, node.signer.ed25519.public)
 
 
+@pytest.mark.usefixtures("store_url")
 @pytest.mark.parametrize("step", ["committed", "tile-written", "integrated", "checkpoint-signed"])
 def test_what_is_sequenced_is_published_at_the_next_start(tmp_path: Path, step: str) -> None:
     class Stop(BaseException):
@@ -104,6 +109,7 @@ def test_what_is_sequenced_is_published_at_the_next_start(tmp_path: Path, step: 
         assert node.log.tree().entry(301) == b"sequenced 299"
 
 
+@pytest.mark.usefixtures("store_url")
 def test_a_torn_tile_of_an_unpublished_tree_is_written_again(tmp_path: Path) -> None:
     class Stop(BaseException):
         pass
@@ -236,6 +242,7 @@ def test_a_power_cut_loses_only_what_the_journal_has(tmp_path: Path, checkpoint:
     assert all(check.passed for check in audit(cut, (TOY,))[:5])
 
 
+@pytest.mark.usefixtures("store_url")
 def test_the_journal_is_cut_when_tiles_are_flushed(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         for _ in range(FLUSH_APPENDS + 3):

@@ -53,6 +53,32 @@ def test_it_keeps_the_schema_and_refuses_writes_of_readers(store: Store) -> None
     store.forget_deleted()
 
 
+def notes(*columns: sa.Column[Any]) -> sa.MetaData:
+    tables = sa.MetaData()
+    sa.Table("local_notes", tables, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    return tables
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_local_tables_gain_columns_and_are_never_emptied(
+    store: Store, postgres_url: str, follows: bool
+) -> None:
+    follower = Store.open(postgres_url, writer=False)
+    one = follower if follows else store
+    one.create_tables(notes())
+    with one.writing_local() as write:
+        write.execute(notes().tables["local_notes"].insert().values(id=1))
+    for _ in range(2):
+        one.create_tables(notes(sa.Column("words", sa.String)))
+    with pytest.raises(StorageError, match="may not be empty"):
+        one.create_tables(notes(sa.Column("time", sa.BigInteger, nullable=False)))
+    with one.reading() as read:
+        assert read.execute(sa.text("SELECT * FROM local_notes")).all() == [(1, None)]
+    with pytest.raises(NotLeader):
+        follower.create_tables(TABLES)
+    follower.close()
+
+
 CTE = (
     sa.insert(COUNTERS)
     .values(issuer=b"x", name="x", total=1, acts=1)

@@ -7,10 +7,21 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from kernel_toy import COUNT, COUNTERS, NOW, TOY, Count, count_act, open_toy, shape, totals
+from kernel_toy import (
+    COUNT,
+    COUNTERS,
+    NOW,
+    TOY,
+    Count,
+    audit_toy,
+    count_act,
+    open_toy,
+    shape,
+    store_of,
+    totals,
+)
 
 from entrepot.kernel.acts import new_act_id, sign_act
-from entrepot.kernel.audit import audit
 from entrepot.kernel.decisions import Effect, Granted, Outcome, Referred, Refused
 from entrepot.kernel.errors import (
     Conflict,
@@ -19,7 +30,7 @@ from entrepot.kernel.errors import (
     StorageError,
     VerificationError,
 )
-from entrepot.kernel.home import open_node
+from entrepot.kernel.home import Node, open_node
 from entrepot.kernel.institution import ActKind, Facts, Institution, Request, kinds_by_name
 from entrepot.kernel.keys import new_key
 from entrepot.kernel.receipt import verify_receipt
@@ -33,6 +44,12 @@ from entrepot.kernel.record import (
     open_sealed,
 )
 from entrepot.kernel.sequencer import Answer
+
+pytestmark = pytest.mark.usefixtures("store_url")
+
+
+def open_with(home: Path, other: Institution) -> Node:
+    return open_node(home, institutions=(TOY, other), store=store_of(home), clock=lambda: NOW)
 
 
 def test_a_granted_act_is_logged_applied_and_receipted(tmp_path: Path) -> None:
@@ -70,7 +87,7 @@ def test_refusals_and_referrals_are_logged_with_reasons_and_change_nothing(tmp_p
             Outcome.REFUSED,
             Outcome.REFERRED,
         ]
-    assert all(check.passed for check in audit(tmp_path / "h", (TOY,)))
+    assert all(check.passed for check in audit_toy(tmp_path / "h"))
 
 
 def test_the_same_bytes_give_the_same_answer_also_after_a_restart(tmp_path: Path) -> None:
@@ -165,11 +182,11 @@ def test_threads_share_one_writer(tmp_path: Path) -> None:
 def test_a_second_process_gets_a_clear_error_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from entrepot.kernel.home import open_node\n"
-        "open_node(Path(sys.argv[1]))"
+        "open_node(Path(sys.argv[1]), store=sys.argv[2])"
     )
     with open_toy(tmp_path / "h"):
         run = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path / "h")],
+            [sys.executable, "-c", program, str(tmp_path / "h"), store_of(tmp_path / "h")],
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert "another process is writing" in run.stderr
@@ -186,7 +203,7 @@ def test_erasure_destroys_the_evidence_and_leaves_every_proof(tmp_path: Path) ->
         answer = node.sequencer.submit(raw)
         kept = node.sequencer.submit(count_act(node, 1, "kept"))
         assert node.sequencer.erase(answer.index) == 3
-        for path in (home / "store.sqlite", home / "store.sqlite-wal"):
+        for path in home.glob("store.sqlite*"):  # what PostgreSQL keeps: docs/operating/storage.md
             assert raw not in path.read_bytes()
         with pytest.raises(Conflict, match="erased already"):
             node.sequencer.erase(answer.index)
@@ -202,7 +219,7 @@ def test_erasure_destroys_the_evidence_and_leaves_every_proof(tmp_path: Path) ->
         verify_receipt(node.log.receipt(answer.index), answer.entry, node.signer.ed25519.public)
         assert node.act_at(kept.index)
         assert totals(node)[secret] == (1, 1)  # effects stay: they must hold no personal data
-    assert all(check.passed for check in audit(home, (TOY,)))
+    assert all(check.passed for check in audit_toy(home))
 
 
 def test_a_public_act_is_logged_whole_and_cannot_be_erased(tmp_path: Path) -> None:
@@ -216,7 +233,7 @@ def test_a_public_act_is_logged_whole_and_cannot_be_erased(tmp_path: Path) -> No
         with pytest.raises(InvalidInput, match="65,535"):
             node.sequencer.submit(long)
         node.export(answer.index, tmp_path / "x")
-    assert all(check.passed for check in audit(tmp_path / "h", (TOY,)))
+    assert all(check.passed for check in audit_toy(tmp_path / "h"))
 
 
 def test_facts_may_only_read(tmp_path: Path) -> None:
@@ -226,7 +243,7 @@ def test_facts_may_only_read(tmp_path: Path) -> None:
         return Facts({})
 
     bad = Institution("bad", (ActKind("sneak", shape, writes, COUNT.decide),))
-    with open_node(tmp_path / "h", institutions=(TOY, bad), clock=lambda: NOW) as node:
+    with open_with(tmp_path / "h", bad) as node:
         with pytest.raises(StorageError, match="readonly"):
             node.sequencer.submit(count_act(node, kind="sneak"))
         assert node.sequencer.submit(count_act(node)).index == 1
@@ -237,7 +254,7 @@ def test_facts_and_effects_are_plain_values(tmp_path: Path) -> None:
         return Facts({"total": 0, "risk": 0.5})
 
     bad = Institution("bad", (ActKind("vague", shape, floats, COUNT.decide),))
-    with open_node(tmp_path / "h", institutions=(TOY, bad), clock=lambda: NOW) as node:
+    with open_with(tmp_path / "h", bad) as node:
         with pytest.raises(InvalidInput, match="signed or hashed"):
             node.sequencer.submit(count_act(node, kind="vague"))
         assert node.log.size == 1
@@ -250,7 +267,7 @@ def test_a_failing_apply_changes_nothing(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     bad = Institution("bad", (ActKind("broken", shape, COUNT.facts, COUNT.decide, fails),))
-    with open_node(tmp_path / "h", institutions=(TOY, bad), clock=lambda: NOW) as node:
+    with open_with(tmp_path / "h", bad) as node:
         with pytest.raises(ZeroDivisionError):
             node.sequencer.submit_batch([count_act(node), count_act(node, kind="broken")])
         assert (node.log.size, node.log.sequenced_size, totals(node)) == (1, 1, {})

@@ -123,9 +123,10 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def writing_local(self) -> Iterator[sa.Connection]:
-        """Run one transaction in which only tables named `local_*` may be written."""
-        with self.engine.connect() as connection, _guarded(connection, _LOCAL), connection.begin():
+    def writing_local(self, *, guarded: bool = True) -> Iterator[sa.Connection]:
+        """Run one transaction; only tables named `local_*` may be written where it is guarded."""
+        mode = _LOCAL if guarded else None
+        with self.engine.connect() as connection, _guarded(connection, mode), connection.begin():
             yield connection
 
     @contextmanager
@@ -224,6 +225,7 @@ def _require_server(connection: Any, _record: object) -> None:
     version = divmod(connection.info.server_version, 10_000)
     encoding = connection.info.parameter_status("server_encoding")
     if version < SERVER_VERSION_MIN or encoding != "UTF8":
+        connection.close()
         raise StorageError(
             "this PostgreSQL cannot keep a store of Entrepot",
             value=f"version {version[0]}, encoding {encoding}",
@@ -259,7 +261,7 @@ _COPY_TYPES: Final = {sa.BigInteger: "int8", sa.LargeBinary: "bytea", sa.String:
 
 
 @contextmanager
-def _guarded(connection: sa.Connection, mode: str) -> Iterator[None]:
+def _guarded(connection: sa.Connection, mode: str | None) -> Iterator[None]:
     """Mark the connection so that `_guard` looks at every statement on it."""
     marks = connection.info
     before = marks.get(_FLAG)

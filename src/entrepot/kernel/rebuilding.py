@@ -3,9 +3,6 @@
 The store remembers the shape of each institution's tables. Where a program brings another shape,
 its writer folds all records of that institution's kinds again, in one transaction: a crash leaves
 the old state whole. Every ruling is checked against its entry in the log on the way.
-
-Tables named `local_*` are nobody's record. They keep their rows where new columns may be empty, and
-begin empty where that is not possible.
 """
 
 from __future__ import annotations
@@ -21,11 +18,11 @@ from entrepot.kernel.decisions import effects_of
 from entrepot.kernel.errors import VerificationError
 from entrepot.kernel.institution import Institution, Record, kinds_by_name
 from entrepot.kernel.record import Entry, Sealed, decode_entry, decode_ruling, open_sealed
-from entrepot.kernel.store import LOCAL_PREFIX, RECORDS, Store, read_meta, write_meta
+from entrepot.kernel.store import RECORDS, Store, read_meta, write_meta
 from entrepot.kernel.tiles import WIDTH, TileTree
 
-_SHAPE, _LOCAL_SHAPE = "shape:", "local_shape:"
-"""Keys of the store's settings, before the name of an institution: hash, then names of tables."""
+_SHAPE: Final = "shape:"
+"""Key of the store's settings, before the name of an institution: hash, then names of tables."""
 
 _RULINGS: Final = sa.select(RECORDS.c.index, RECORDS.c.ruling, RECORDS.c.ruling_salt).where(
     RECORDS.c.index >= sa.bindparam("first"), RECORDS.c.index < sa.bindparam("end")
@@ -45,25 +42,13 @@ def bring_state_up(
     if not changed:
         return ()
     with store.writing() as write:
-        for institution in changed:
-            _keep_local(write, institution)
-        rebuilt = tuple(item for item in changed if not _same_state(write, item))
-        if rebuilt:
-            rebuild_state(write, tree, rebuilt)
-    return tuple(item.name for item in rebuilt)
+        rebuild_state(write, tree, changed)
+    return tuple(item.name for item in changed)
 
 
 def is_current(read: sa.Connection, institution: Institution) -> bool:
     """Say whether the store has the tables of an institution in the shape this program has."""
-    return _same_state(read, institution) and _same_local(read, institution)
-
-
-def _same_state(read: sa.Connection, institution: Institution) -> bool:
-    return read_meta(read, _SHAPE + institution.name) == shape_of(_state_tables(institution))
-
-
-def _same_local(read: sa.Connection, institution: Institution) -> bool:
-    return read_meta(read, _LOCAL_SHAPE + institution.name) == shape_of(_local_tables(institution))
+    return read_meta(read, _SHAPE + institution.name) == shape_of(institution.tables)
 
 
 def rebuild_state(
@@ -76,8 +61,7 @@ def rebuild_state(
     for institution in institutions:
         _drop(write, institution)
         institution.tables.create_all(write)
-        shape = shape_of(_state_tables(institution))
-        write_meta(write, _SHAPE + institution.name, shape)
+        write_meta(write, _SHAPE + institution.name, shape_of(institution.tables))
     folded = 0
     if write.execute(sa.select(RECORDS.c.index).limit(1)).first() is None:
         return folded
@@ -122,17 +106,9 @@ def _record(index: int, entry: Entry, content: bytes) -> Record:
     )
 
 
-def _state_tables(institution: Institution) -> list[sa.Table]:
-    tables = institution.tables.sorted_tables
-    return [table for table in tables if not table.name.startswith(LOCAL_PREFIX)]
-
-
-def _local_tables(institution: Institution) -> list[sa.Table]:
-    return [item for item in institution.tables.sorted_tables if item.name.startswith(LOCAL_PREFIX)]
-
-
-def shape_of(tables: list[sa.Table]) -> str:
+def shape_of(state: sa.MetaData) -> str:
     """Return hash and names of tables as one text; equal texts mean equal columns and indexes."""
+    tables = state.sorted_tables
     described = [
         [
             table.name,
@@ -151,41 +127,11 @@ def shape_of(tables: list[sa.Table]) -> str:
 
 
 def _drop(write: sa.Connection, institution: Institution) -> None:
-    """Drop the state tables of an institution, those of an earlier shape too."""
+    """Drop the tables of an institution, those of an earlier shape too."""
     former = (read_meta(write, _SHAPE + institution.name) or "").split()[1:]
-    names = {*former, *(table.name for table in _state_tables(institution))}
+    names = {*former, *institution.tables.tables}
     existing = names & set(sa.inspect(write).get_table_names())
     if existing:
         found = sa.MetaData()
         found.reflect(write, only=sorted(existing))
         found.drop_all(write, tables=[found.tables[name] for name in sorted(existing)])
-
-
-def _keep_local(write: sa.Connection, institution: Institution) -> None:
-    """Bring local tables up: add columns that may be empty; else begin with an empty table."""
-    tables = _local_tables(institution)
-    former = (read_meta(write, _LOCAL_SHAPE + institution.name) or "").split()[1:]
-    existing = set(sa.inspect(write).get_table_names())
-    for table in tables:
-        if table.name in existing and not _added_columns(write, table):
-            write.execute(sa.schema.DropTable(table))
-    gone = sa.MetaData()
-    for name in sorted((set(former) & existing) - {table.name for table in tables}):
-        write.execute(sa.schema.DropTable(sa.Table(name, gone)))
-    institution.tables.create_all(write, tables=tables)
-    write_meta(write, _LOCAL_SHAPE + institution.name, shape_of(tables))
-
-
-def _added_columns(write: sa.Connection, table: sa.Table) -> bool:
-    """Add what a local table lacks, if all of it may be empty; False when it must begin anew."""
-    found = {column["name"] for column in sa.inspect(write).get_columns(table.name)}
-    missing = [column for column in table.columns if column.name not in found]
-    if found - {column.name for column in table.columns} or not missing:
-        return False
-    if any(column.primary_key or not column.nullable for column in missing):
-        return False
-    preparer = write.dialect.identifier_preparer
-    for column in missing:
-        definition = sa.schema.CreateColumn(column).compile(dialect=write.dialect)
-        write.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {definition}")
-    return True

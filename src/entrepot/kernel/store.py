@@ -19,6 +19,7 @@ from entrepot.kernel.errors import InvalidInput, NotFound, StorageError
 from entrepot.kernel.postgres import PostgresDatabase, copy_rows, is_postgres_url
 from entrepot.kernel.postgres import read_only as guarded_postgres
 from entrepot.kernel.store_faults import NotLeader, StoreBusy, database_faults
+from entrepot.kernel.store_local import bring_up
 from entrepot.kernel.store_sqlite import SqliteDatabase
 from entrepot.kernel.store_sqlite import read_only as guarded_sqlite
 from entrepot.kernel.store_tables import (
@@ -222,9 +223,18 @@ class Store:
             return read.execute(sa.select(TREE.c.size)).one_or_none() is None
 
     def create_tables(self, tables: sa.MetaData) -> None:
-        """Create an institution's tables where they are missing."""
-        with self.writing() as write:
-            tables.create_all(write)
+        """Create tables where they are missing; give `local_*` tables the columns they lack.
+
+        Local tables may be created by followers on PostgreSQL too. Raises StorageError when a
+        column is lacking that may not be empty: local tables are never emptied here.
+        """
+        with database_faults(self.where):
+            if self._database.leads() or not self.is_postgres or not _all_local(tables):
+                with self.writing() as write:
+                    bring_up(write, tables)
+            else:
+                with self._database.writing_local(guarded=False) as write:
+                    bring_up(write, tables)
 
     def forget_deleted(self) -> None:
         """Make the database drop erased bytes as far as it can (docs/operating/storage.md)."""
@@ -240,6 +250,10 @@ class Store:
         """Return why a commit might not survive a power cut; empty when it will."""
         with database_faults(self.where):
             return self._database.durability_faults()
+
+
+def _all_local(tables: sa.MetaData) -> bool:
+    return all(name.startswith(LOCAL_PREFIX) for name in tables.tables)
 
 
 def _database_at(where: Path | str) -> SqliteDatabase | PostgresDatabase:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import kernel_toy
 import pytest
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", id="postgresql")])
-def store_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run the test on either database; homes that `open_toy` opens keep their store there.
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Run the test on either database; homes that `open_toy` opens keep their store there."""
+    if request.param == "postgresql":
+        request.getfixturevalue("on_postgres")
+    return str(request.param)
 
-    A test opens as many homes as it likes on SQLite, where each has its own file; on PostgreSQL
-    each home has a database of its own too, made when it is first opened.
-    """
-    if request.param == "sqlite":
-        yield ""
-        return
-    server = request.getfixturevalue("postgres_server")
-    databases: dict[str, str] = {}
+
+@pytest.fixture
+def on_postgres(postgres_server: Any) -> Iterator[None]:
+    """Give each home a database of its own, made when it is first opened, dropped at the end."""
+    databases: dict[Path, str] = {}
 
     def url_of(home: Path) -> str:
-        key = str(home)
-        if key not in databases:
-            databases[key] = server.create_database()
-        return databases[key]
+        if home not in databases:
+            databases[home] = postgres_server.create_database()
+        return databases[home]
 
     kernel_toy.STORES.append(url_of)
-    yield "postgresql"
+    yield
     kernel_toy.STORES.pop()
     for url in databases.values():
-        server.drop_database(url)
+        postgres_server.drop_database(url)

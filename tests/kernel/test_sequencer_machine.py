@@ -13,10 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from kernel_toy import TOY, count_act, open_toy, totals
+from kernel_toy import audit_toy, count_act, open_toy, totals
 
 from entrepot.kernel.acts import ActId
-from entrepot.kernel.audit import audit
 from entrepot.kernel.decisions import Granted, Referred, Refused
 from entrepot.kernel.errors import Conflict
 from entrepot.kernel.merkle import verify_consistency
@@ -155,7 +154,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.node.close()
-        checks = audit(self.folder / "h", (TOY,))
+        checks = audit_toy(self.folder / "h")
         shutil.rmtree(self.folder)
         assert all(check.passed for check in checks), checks
 
@@ -173,8 +172,19 @@ class TestMachine(Machine.TestCase):  # type: ignore[misc, name-defined]
     )
 
 
+@pytest.mark.usefixtures("on_postgres")
+class TestMachineOnPostgres(TestMachine):
+    """The same on PostgreSQL."""
+
+
 @pytest.mark.slow
 class TestMachineLonger(Machine.TestCase):  # type: ignore[misc, name-defined]
     settings = settings(
         max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=RELAXED
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_postgres")
+class TestMachineLongerOnPostgres(TestMachineLonger):
+    """The same on PostgreSQL."""

@@ -34,3 +34,8 @@ def over_at(day: date) -> int:
 def in_words(at_s: int) -> str:
     """Return a moment as `2026-11-22 06:45`, UTC."""
     return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def stamp(at_s: int) -> str:
+    """Return a moment as `2026-11-22T06:45:00Z` (XML Schema dateTimeStamp)."""
+    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

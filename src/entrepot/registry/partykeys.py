@@ -2,9 +2,9 @@
 
 A new key is added by an old one or by an admin, with proof that the party holds it. Revocation
 works from its decision on; what was decided before stays valid. Recovery is a registrar's decision
-that waits: until the period is over any remaining key or member of the party can cancel it, then the
-the new key counts and every older key for acts is revoked. A thief's key cannot be left to cancel for
-ever: a registrar revokes it first, with reasons.
+that waits: until the period is over any remaining key or member of the party can cancel it. Then
+the new key counts and every older key for acts is revoked. So that no thief can cancel for ever, a
+registrar may revoke the stolen key first, saying why.
 """
 
 from __future__ import annotations

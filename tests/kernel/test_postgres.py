@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from kernel_toy import COUNTERS, TABLES
 
 from entrepot.kernel.errors import InvalidInput, NotFound, StorageError
+from entrepot.kernel.postgres import POOL_OVERFLOW, POOL_SIZE
 from entrepot.kernel.store import (
     META,
     RECORDS,
@@ -254,3 +256,106 @@ def test_a_database_of_another_encoding_is_refused(postgres_server: Any) -> None
         Store.open(url, create=True)
     assert "LATIN1" in str(caught.value)
     postgres_server.drop_database(url)
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("53100", "nothing acknowledged is lost"),
+        ("53200", "memory"),
+        ("53300", "max_connections"),
+        ("25006", "primary"),
+        ("42501", "right to create"),
+        ("55P03", "holds a lock"),
+        ("57014", "took too long"),
+        ("40001", "submit the same acts again"),
+        ("40P01", "submit the same acts again"),
+        ("58030", "disk reports a fault"),
+        ("XX001", "restore it from a backup"),
+        ("22012", "entrepot fsck"),
+    ],
+)
+def test_every_fault_of_the_server_has_a_remedy(store: Store, state: str, remedy: str) -> None:
+    raised = f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}', DETAIL = 'x1'; END $$"
+    with pytest.raises(StorageError, match="database: no") as caught, store.writing() as write:
+        write.exec_driver_sql(raised)
+    assert remedy in caught.value.remedy and "x1" not in str(caught.value)
+    with store.writing() as write:
+        write.execute(META.insert().values(key="a", value="b"))
+
+
+def test_a_server_without_free_connections_is_said_so(own_postgres: Any) -> None:
+    own_postgres.start("max_connections=6", "superuser_reserved_connections=0")
+    url = own_postgres.create_database()
+    Store.open(url, create=True).close()
+    taken = []
+    with pytest.raises(psycopg.OperationalError):
+        while True:
+            taken.append(psycopg.connect(url))
+    with pytest.raises(StorageError, match="too many clients") as caught:
+        Store.open(url)
+    assert "max_connections" in caught.value.remedy
+    for connection in taken:
+        connection.close()
+    Store.open(url).close()
+
+
+def test_a_pool_that_is_empty_is_said_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool: Any = store._database.engine.pool
+    monkeypatch.setattr(pool, "_timeout", 0.1)
+    with ExitStack() as readers:
+        for _ in range(POOL_SIZE + POOL_OVERFLOW):
+            readers.enter_context(store.reading())
+        with pytest.raises(StorageError, match="connections of this process"):
+            readers.enter_context(store.reading())
+    with store.reading() as read:
+        assert read_meta(read, "schema_version") == "2"
+
+
+def test_a_reader_that_takes_too_long_is_ended(store: Store) -> None:
+    with pytest.raises(StorageError, match="statement timeout") as caught, store.reading() as read:
+        read.exec_driver_sql("SET LOCAL statement_timeout = '50ms'")
+        read.exec_driver_sql("SELECT pg_sleep(5)")
+    assert "too long" in caught.value.remedy
+
+
+def test_a_wrong_password_is_said_so_and_not_shown(own_postgres: Any) -> None:
+    own_postgres.start()
+    with psycopg.connect(own_postgres.plain_url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE keeper LOGIN PASSWORD 'right' ")
+    rules = own_postgres.folder / "cluster" / "pg_hba.conf"
+    rules.write_text("local all keeper scram-sha-256\n" + rules.read_text())
+    own_postgres.run("pg_ctl", "-D", str(own_postgres.folder / "cluster"), "reload")
+    time.sleep(0.2)
+    url = own_postgres.plain_url("postgres").replace("postgres@", "keeper:sEcret@")
+    with pytest.raises(StorageError, match="authentication failed") as caught:
+        Store.open(url, create=True)
+    assert "pg_hba.conf" in caught.value.remedy and "sEcret" not in str(caught.value)
+
+
+def test_an_invalid_index_is_a_fault(store: Store) -> None:
+    with store.writing() as write:
+        write.exec_driver_sql(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'kernel_meta_pkey'::regclass"
+        )
+    assert store.integrity_faults() == ["index kernel_meta_pkey is invalid"]
+
+
+def test_two_schemas_of_one_database_are_two_stores(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE SCHEMA other")
+        name = postgres_url.split("/")[3].partition("?")[0]
+        connection.execute(f"CREATE ROLE {name} SUPERUSER LOGIN")
+        connection.execute(f"ALTER ROLE {name} SET search_path = other")
+    first = Store.open(postgres_url, create=True)
+    second = Store.open(postgres_url.replace("postgres@", f"{name}@"), create=True)
+    assert first.held() and second.held()
+    with second.writing() as write:
+        write.execute(META.insert().values(key="a", value="b"))
+    with first.reading() as read:
+        assert read_meta(read, "a") is None
+    first.close()
+    second.close()
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(f"DROP OWNED BY {name}")
+        connection.execute(f"DROP ROLE {name}")

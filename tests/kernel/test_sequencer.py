@@ -236,17 +236,29 @@ def test_a_public_act_is_logged_whole_and_cannot_be_erased(tmp_path: Path) -> No
     assert all(check.passed for check in audit_toy(tmp_path / "h"))
 
 
-def test_facts_may_only_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["insert", "text", "driver", "with"])
+def test_facts_may_only_read(tmp_path: Path, way: str) -> None:
     def writes(read: sa.Connection, request: Request[Count]) -> Facts:
-        row = {"issuer": b"x", "name": "x", "total": 1, "acts": 1}
-        read.execute(COUNTERS.insert().values(row))
+        insert = COUNTERS.insert().values(issuer=b"x", name="x", total=1, acts=1)
+        statements = {
+            "insert": insert,
+            "text": sa.text("DELETE FROM toy_counters"),
+            "with": sa.select(insert.returning(COUNTERS.c.total).cte("sneaked")),
+        }
+        if way == "driver":
+            read.exec_driver_sql("DELETE FROM toy_counters")
+        else:
+            read.execute(statements[way])
         return Facts({})
 
     bad = Institution("bad", (ActKind("sneak", shape, writes, COUNT.decide),))
     with open_with(tmp_path / "h", bad) as node:
-        with pytest.raises(StorageError, match="readonly"):
+        with pytest.raises(
+            StorageError,
+            match="syntax" if way == "with" and not store_of(node.home) else "readonly",
+        ):
             node.sequencer.submit(count_act(node, kind="sneak"))
-        assert node.sequencer.submit(count_act(node)).index == 1
+        assert node.sequencer.submit(count_act(node)).index == 1 and totals(node) == {"a": (1, 1)}
 
 
 def test_facts_and_effects_are_plain_values(tmp_path: Path) -> None:

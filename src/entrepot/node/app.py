@@ -21,12 +21,14 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
 
 from entrepot import __version__
+from entrepot.node import callbacks, duties
 from entrepot.node.api.buckets import Buckets
 from entrepot.node.api.front import Front, Seen
 from entrepot.node.api.problems import HANDLERS
 from entrepot.node.api.signatures import Nonces
 from entrepot.node.api.tiles import send_tile
 from entrepot.node.running import Running
+from entrepot.node.witnessing.background import alarm_of, checkpoint_to_show, standings
 
 PARTS: Final = (
     "entrepot.node.api",
@@ -52,6 +54,8 @@ def make_app(running: Running, parts: Sequence[str] = PARTS) -> Litestar:
     state = {
         "running": running,
         "observed": running.observed,
+        "checkpoint": checkpoint_to_show,
+        "alarm": alarm_of,
         "nonces": Nonces(),
         "key_buckets": Buckets(limits.acts_per_s_per_key, limits.acts_burst_per_key),
         "address_buckets": addresses,
@@ -64,6 +68,14 @@ def make_app(running: Running, parts: Sequence[str] = PARTS) -> Litestar:
         request_max_body_size=running.settings.http.body_max_bytes,
         logging_config=None,
         debug=False,
+    )
+    running.observed.gauge(
+        "entrepot_witness_lag_seconds",
+        "Since the newest checkpoint waits for its slowest witness.",
+        lambda: max((one.lag_s for one in standings(running)), default=0.0),
+    )
+    running.observed.gauge(
+        "entrepot_leader", "1 when this process writes.", lambda: float(running.leads)
     )
     tiles = partial(send_tile, running.node.log)
     app.asgi_handler = Front(app.asgi_handler, http, limits, addresses, tiles, _seen_by(running))
@@ -90,8 +102,12 @@ def _seen_by(running: Running) -> Callable[[Seen], None]:
 
 
 def background(parts: Sequence[str] = PARTS) -> list[Background]:
-    """Return what the parts of the node do in the background."""
-    return [task for part in _imported(parts) for task in getattr(part, "BACKGROUND", ())]
+    """Return what the parts of the node do in the background, the node's own work first."""
+    return [
+        *duties.BACKGROUND,
+        *callbacks.BACKGROUND,
+        *(task for part in _imported(parts) for task in getattr(part, "BACKGROUND", ())),
+    ]
 
 
 def _imported(parts: Sequence[str]) -> list[Any]:

@@ -1,9 +1,11 @@
 """The intake: many requests, one writer. Whatever waits goes into one batch (group commit).
 
-A request hands over a parcel of signed acts and waits. One thread takes the parcels that wait, in
-the order in which they came, and carries them through `Sequencer.submit_batch`; the next batch is
-as large as what arrived meanwhile. An answer is given only after the sequencer's, which is after
-its flushes. The queue is bounded by acts: beyond it the node says at once that it is busy.
+A request hands over a parcel of signed acts and waits. A thread takes the parcels that wait, in the
+order in which they came, and carries them through `Sequencer.submit_batch`; the next batch is as
+large as what arrived meanwhile, and a second thread verifies its signatures while the first one
+writes. Acts of different requests have no order but the log's. An answer is given only after the
+sequencer's, which is after its flushes. The queue is bounded by acts: beyond it the node says at
+once that it is busy.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ Outcome: TypeAlias = Answer | Error
 Deliver: TypeAlias = Callable[[list[Outcome]], None]
 
 CLOSE_WAIT_S: Final = 60.0
+THREADS: Final = 2
+"""While one batch is decided and flushed, the signatures of the next one are verified."""
 
 
 class Busy(StorageError):
@@ -48,7 +52,7 @@ class Submits(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What the intake has done since it began; read by the metrics, written by its own thread."""
+    """What the intake has done since it began; read by the metrics, written by its own threads."""
 
     batches: int = 0
     acts: int = 0
@@ -74,19 +78,21 @@ class Intake:
     batch_max_acts: int = 4_096
     linger_s: float = 0.0
     on_batch: Callable[[Sequence[bytes], Sequence[Outcome], float], None] | None = None
-    """Told of every batch: acts, outcomes, seconds. For metrics; must not fail."""
+    """Told of every batch: acts, outcomes, seconds; from two threads. For metrics, may not fail."""
     on_defect: Callable[[Exception], None] | None = None
     tally: Tally = field(default_factory=Tally)
     _waiting: deque[_Parcel] = field(default_factory=deque)
     _depth: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _closing: bool = False
-    _thread: threading.Thread | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> Intake:
-        """Start the thread that drains the queue; returns itself."""
-        self._thread = threading.Thread(target=self._drain, name="intake", daemon=True)
-        self._thread.start()
+        """Start the threads that drain the queue; returns itself."""
+        for number in range(THREADS):
+            thread = threading.Thread(target=self._drain, name=f"intake-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         return self
 
     @property
@@ -149,10 +155,10 @@ class Intake:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        if self._thread is None:
-            return
-        self._thread.join(wait_s)
-        if self._thread.is_alive():
+        deadline = time.monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
             raise StorageError(
                 "acts under way did not finish in time", value=f"{self._depth:,} wait"
             )
@@ -197,9 +203,10 @@ class Intake:
             batch = acts[first : first + self.batch_max_acts]
             began = time.perf_counter()
             found = self._submit(batch)
-            self.tally.batches += 1
-            self.tally.acts += len(batch)
-            self.tally.largest_batch = max(self.tally.largest_batch, len(batch))
+            with self._changed:
+                self.tally.batches += 1
+                self.tally.acts += len(batch)
+                self.tally.largest_batch = max(self.tally.largest_batch, len(batch))
             if self.on_batch is not None:
                 self.on_batch(batch, found, time.perf_counter() - began)
             outcomes += found

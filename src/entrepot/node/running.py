@@ -13,28 +13,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 from urllib.parse import urlsplit
 
-from entrepot.kernel.approval import RelyingParty
-from entrepot.kernel.home import Node, default_home, open_node, system_clock
+from entrepot.kernel.acts import SignedAct
+from entrepot.kernel.approval import RelyingParty, take_approval
+from entrepot.kernel.following import Seat, take_seat
+from entrepot.kernel.home import Node, default_home, system_clock
 from entrepot.kernel.institution import Institution
 from entrepot.kernel.keyring import KeyRing, key_ring, known_key_ring
 from entrepot.kernel.keys import Kid
+from entrepot.kernel.places import Places
+from entrepot.kernel.store import StoreBusy
 from entrepot.law.library import Library
 from entrepot.node.installed import installed
 from entrepot.node.intake import Intake
 from entrepot.node.lawcache import open_library
 from entrepot.node.observing import Observed
 from entrepot.node.settings import Settings
+from entrepot.registry.principals import Principal, member_principal
+from entrepot.registry.views import KeyView, key_of
 
-LOG = logging.getLogger("entrepot.intake")
+REGISTRY: Final = "registry"
+"""The institution that knows which keys and persons are of one party."""
+LOG: Final = logging.getLogger("entrepot.intake")
 
 
 @dataclass(slots=True)
 class Running:
     """Everything that one process of a node shares. Close it, or use it as a context."""
 
-    node: Node
+    seat: Seat
     intake: Intake
     settings: Settings
     institutions: tuple[Institution, ...]
@@ -47,6 +56,16 @@ class Running:
     started_at: float = field(default_factory=time.time)
     _library: Library | None = None
     _loading: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def node(self) -> Node:
+        """The open node; the same one whether this process writes or follows."""
+        return self.seat.node
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process was the writer when it last looked."""
+        return self.seat.leads
 
     @property
     def home(self) -> Path:
@@ -65,19 +84,35 @@ class Running:
                 self._library = open_library()
             return self._library
 
-    def may_open(self, reader: Kid | None, issuer: Kid) -> bool:
-        """Say whether the holder of `reader` may see the evidence of an act that `issuer` signed.
+    def may_open(self, reader: Kid | None, index: int) -> bool:
+        """Say whether the holder of `reader` may see the evidence of the act at `index`.
 
-        The key itself may, and every key that the same party holds now.
+        The key that signed it may, and every key that its party holds now. What a person approved
+        in the node's face is their party's, not the operator's whose key sent it.
         """
-        return reader is not None and reader == issuer
+        if reader is None:
+            return False
+        act = SignedAct(self.node.act_at(index))
+        _, approval = take_approval(act.unverified_body)
+        if approval is None and act.unverified_kid == reader:
+            return True
+        if all(institution.name != REGISTRY for institution in self.institutions):
+            return False
+        with self.node.store.reading() as read:
+            asking = key_of(read, reader)
+            author: KeyView | Principal | None
+            if approval is None:
+                author = key_of(read, act.unverified_kid)
+            else:
+                author = member_principal(read, approval.kid)
+        return author is not None and asking is not None and author.party == asking.party
 
     def close(self) -> None:
         """Finish the acts that were taken, then close log and store."""
         try:
             self.intake.close()
         finally:
-            self.node.close()
+            self.seat.close()
 
     def __enter__(self) -> Running:
         """Return the running node itself."""
@@ -101,18 +136,31 @@ def open_running(
 ) -> Running:
     """Open the home that the settings name and start its intake.
 
-    `institutions` default to all that are installed. Raises what `open_node` raises.
+    `institutions` default to all that are installed. On PostgreSQL, or when told to, it
+    follows while another process writes. Raises what `take_seat` raises, StoreBusy.
     """
     home = Path(settings.home) if settings.home else default_home()
-    plugged = installed() if institutions is None else tuple(institutions)
-    node = open_node(
+    plugged = installed(home) if institutions is None else tuple(institutions)
+    store = settings.store.url.reveal()
+    seat = take_seat(
         home,
         institutions=plugged,
-        store=settings.store.url.reveal(),
+        store=store,
+        advertised_url=settings.store.leader_url or settings.url,
+        may_lead=not settings.store.follow,
         passphrase=settings.passphrase.reveal().encode() or None,
         relying_party=relying_party(settings),
         clock=clock,
+        places=Places(settings.log.url or None, settings.log.bodies_url or None),
     )
+    if not (seat.leads or settings.store.follow or seat.node.store.is_postgres):
+        seat.close()
+        raise StoreBusy(
+            "another process is writing to this home",
+            value=home,
+            remedy="wait until it ends, choose another home, or follow it (store.follow = true)",
+        )
+    node = seat.node
     intake = Intake(
         node.sequencer,
         queue_max_acts=settings.intake.queue_max_acts,
@@ -121,7 +169,7 @@ def open_running(
         on_defect=lambda defect: LOG.error("defect in an act's rule", exc_info=defect),
     )
     return Running(
-        node,
+        seat,
         intake.start(),
         settings,
         plugged,

@@ -97,15 +97,24 @@ class Store(Section, frozen=True):
     leader_url: str = ""
     """Public URL of this process as its followers see it; published beside the leader's lock."""
     follow: bool = False
-    """Start as a follower: answer reads, send acts to the leader, take over when it is gone."""
+    """Begin as a follower even when nobody writes yet; takes over at the first look.
+
+    On PostgreSQL a process follows by itself while another one writes.
+    """
+    tend_every_ms: Annotated[int, Meta(ge=50, le=60_000)] = 500
+    """How often a process looks whether it writes, and a follower at what is new."""
 
 
 class LogFiles(Section, frozen=True):
-    """Where tiles and checkpoint are kept. Empty: `HOME/log`; else an obstore URL (`s3://…`)."""
+    """Where files are kept: a folder, or `s3://bucket/prefix` (keys: AWS_* of the environment).
+
+    The store remembers both, and a node started with others says so.
+    """
 
     url: str = ""
-    options_file: str = ""
-    """TOML of obstore options (access key, secret, endpoint); readable by the owner alone."""
+    """Tiles and checkpoint; empty: where they are, `HOME/log` for a new home."""
+    bodies_url: str = ""
+    """Evidence too large for a row of the store; empty: where it is, in the store."""
 
 
 class Intake(Section, frozen=True):

@@ -43,12 +43,13 @@ def healthz(request: Request[Any, Any, Any]) -> Response[Health]:
 @get("/readyz", tags=["operating"], sync_to_thread=True, summary="Can the node be asked")
 def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
     """Answer 200 when acts can be taken and reads answered, else 503 with what fails."""
-    found = readiness(request.app.state.running)
+    state = request.app.state
+    found = readiness(state.running, has_alarm=state.alarm(state.running) is not None)
     return Response(found, status_code=200 if found.ready else 503, headers=NO_STORE)
 
 
-def readiness(running: Running) -> Readiness:
-    """Check disk, queue and role of a running node."""
+def readiness(running: Running, *, has_alarm: bool = False) -> Readiness:
+    """Check disk, queue and role of a running node; `has_alarm` when it may not sign any more."""
     failed = []
     free = shutil.disk_usage(running.home).free
     if free < running.settings.ready.disk_free_min_bytes:
@@ -58,9 +59,10 @@ def readiness(running: Running) -> Readiness:
     idle_s = time.time() - running.observed.last_batch_at
     if running.intake.depth and idle_s > running.settings.ready.stall_max_s:
         failed.append("writer")
-    return Readiness(
-        not failed, "leader", running.node.log.size, running.intake.depth, free, failed
-    )
+    if has_alarm:
+        failed.append("alarm")
+    role = "leader" if running.leads else "follower"
+    return Readiness(not failed, role, running.node.log.size, running.intake.depth, free, failed)
 
 
 @get(

@@ -23,6 +23,7 @@ from entrepot.kernel.errors import (
     VerificationError,
     visible,
 )
+from entrepot.kernel.store import NotLeader
 from entrepot.node.intake import Busy, Defect
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -78,6 +79,7 @@ STATUS: Final[tuple[tuple[type[Error], int], ...]] = (
     (VerificationError, 403),
     (NotFound, 404),
     (Conflict, 409),
+    (NotLeader, 503),
     (StorageError, 503),
 )
 """Class of error → HTTP status; the first that fits. A signature that does not hold is 403."""
@@ -108,7 +110,15 @@ def headers_of(error: Error) -> dict[str, str]:
 
 
 def answer_error(request: Request[Any, Any, Any], error: Error) -> Response[bytes]:
-    """Exception handler: one of our own errors."""
+    """Exception handler: one of our own errors.
+
+    What only the leader can do is sent there (307, the same method and body) when it is known.
+    """
+    if isinstance(error, NotLeader) and error.leader_url:
+        problem = {**problem_of(error, instance=request.url.path), "status": 307}
+        target = f"{error.leader_url.rstrip('/')}{request.url.path}"
+        query = request.url.query
+        return _respond(problem, {"Location": f"{target}?{query}" if query else target})
     return _respond(problem_of(error, instance=request.url.path), headers_of(error))
 
 

@@ -15,10 +15,12 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath, FromQuery
 
+from entrepot.kernel.checkpoint import format_tlog_proof, read_checkpoint
 from entrepot.kernel.decisions import Granted, Reason, Referred
 from entrepot.kernel.errors import InvalidInput, NotFound, VerificationError
 from entrepot.kernel.export import encode_opening
 from entrepot.kernel.log import Log
+from entrepot.kernel.merkle import inclusion_path
 from entrepot.kernel.record import Entry, OwnEntry, decode_entry, decode_ruling
 from entrepot.node.api.acts import CBOR, COSE, OUTCOMES
 from entrepot.node.api.signatures import reader_of
@@ -94,9 +96,18 @@ async def get_receipt(
 
 @get("/acts/{index:str}/proof", tags=["acts"], summary="Its proof as text")
 async def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
-    """Return the C2SP tlog-proof of an entry under the published checkpoint."""
+    """Return the C2SP tlog-proof of an entry under the checkpoint that `/log/checkpoint` shows."""
     number = _index(index)
-    content = await from_log(request, lambda log: log.text_proof(number))
+    show: Callable[[Running], bytes] = request.app.state.checkpoint
+    running: Running = request.app.state.running
+
+    def prove(log: Log) -> bytes:
+        note = show(running)
+        size = read_checkpoint(note).checkpoint.size
+        path = inclusion_path(number, size, log.tree(size).node_at)
+        return format_tlog_proof(number, path, note)
+
+    content = await from_log(request, prove)
     return Response(content, media_type=TEXT, headers=FRESH)
 
 
@@ -121,19 +132,24 @@ def get_opening(request: Request[Any, Any, Any], index: FromPath[str]) -> Respon
     except NotFound:
         raise nothing from None
     issuer = decode_ruling(opening.ruling.content).issuer
-    if opening.ruling.salt and not running.may_open(reader, issuer):
+    if opening.evidence is None or (opening.ruling.salt and not running.may_open(reader, number)):
         raise nothing
     with running.node.store.reading() as read:
         key = running.known_keys.find(read, issuer)
-    if opening.evidence is None or key is None:
+    if key is None:
         raise nothing
     return Response(encode_opening(opening, key), media_type=CBOR, headers=PRIVATE)
 
 
 @get("/log/checkpoint", tags=["log"], summary="The newest checkpoint")
 async def get_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return the newest published checkpoint: a C2SP signed note."""
-    content = await from_log(request, lambda log: log.checkpoint())
+    """Return the newest checkpoint that satisfies the node's policy of witnesses (a signed note).
+
+    Without a policy, or without a quorum in it, the newest at all.
+    """
+    running: Running = request.app.state.running
+    show: Callable[[Running], bytes] = request.app.state.checkpoint
+    content = await from_log(request, lambda _log: show(running))
     return Response(content, media_type=TEXT, headers=FRESH)
 
 
@@ -144,10 +160,10 @@ def get_keys(request: Request[Any, Any, Any]) -> Response[str]:
     return Response(running.node.signer.keys.text(), media_type=TEXT, headers=FRESH)
 
 
-@get("/log/{name:path}", tags=["log"], summary="A tile or entry bundle")
+@get("/log/tile/{name:path}", tags=["log"], summary="A tile or entry bundle")
 async def get_tile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Return a file of the log (C2SP tlog-tiles): hashes, or the entries themselves."""
-    wanted = name.lstrip("/")
+    wanted = f"tile/{name.lstrip('/')}"
     content = None
     if TILE.fullmatch(wanted):
         content = await from_log(request, lambda log: log.files.read(wanted))

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fmt pages bench dev lock clean help
+.PHONY: run test check fmt pages bench conformance dev lock clean help
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -31,6 +31,9 @@ pages: install  ## a page per rulebook and the table of coverage, docs/laws/book
 
 bench: dev  ## every benchmark beside its peers; writes docs/benchmarks.md
 	$(PYTHON) benchmarks/run.py
+
+conformance: dev  ## foreign software (Go, JavaScript, Python) verifies a node; absent tools are skipped
+	$(BIN)/python conformance/run.py
 
 dev: install
 	@$(PYTHON) tools/bootstrap.py requirements-dev.lock

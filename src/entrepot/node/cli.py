@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "assess": "may it leave, by which route, with which duties",
     "plan": "the lawful ways, ranked, with what each one costs",
     "clear": "carry out a plan; write data, certificate, receipt and report",
+    "serve": "run a node: acts over HTTP, the public log, the registry, the web face",
     "verify": "check a cleared folder offline, step by step",
     "recheck": "which stored clearances a change of law touches, and what to do",
     "law": "list, show and check the rulebooks and their facts",

@@ -41,6 +41,18 @@ from entrepot.node.witnessing.asking import (
 )
 from entrepot.node.witnessing.feeding import require_ours
 
+__all__ = [
+    "POLICY_FILE",
+    "LogReader",
+    "WitnessView",
+    "newest_known",
+    "public_checkpoint",
+    "read_policy",
+    "require_newest",
+    "require_newest_before_opening",
+    "require_ours",
+]
+
 POLICY_FILE: Final = "witness.policy"
 """Name of the policy file in a home, unless the settings name another."""
 

@@ -1,0 +1,1 @@
+"""Following a log from outside: does it only grow, and what does it say about a party."""

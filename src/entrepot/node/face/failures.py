@@ -11,7 +11,8 @@ from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.response import Redirect
 
 from entrepot.kernel.errors import Error, shorten
-from entrepot.node.api.problems import NotAllowed, headers_of, status_of
+from entrepot.node.api.problems import NotAllowed, headers_of
+from entrepot.node.api.problems import status_of as status_of
 from entrepot.node.face.rendering import page
 from entrepot.node.face.visitors import AnyRequest
 

@@ -49,3 +49,8 @@ def whole_of(form: FormMultiDict, field: str) -> int | None:
 def given_values(form: FormMultiDict) -> Mapping[str, Any]:
     """Return what was typed, by field, so that a form with a problem comes back filled in."""
     return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def whole_text(text: str) -> int | None:
+    """Return a whole number written in decimal, or None."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -53,10 +53,21 @@ def page(request: AnyRequest, template: str, *, status: int = 200, **context: An
             path=request.url.path,
             here=partial(_here, request),
             csrf_field=lambda: _csrf_field(visitor.form_token()),
-            **context,
+            **{
+                name: Blank(value) if name in ("problems", "given") else value
+                for name, value in context.items()
+            },
         )
     )
     return Response(text, status_code=status, media_type=_HTML)
+
+
+class Blank(dict[str, Any]):
+    """What was typed into a form, or what is wrong with it, by field: "" for a field without."""
+
+    def __missing__(self, _field: str) -> str:
+        """Return "": a form that is shown first has nothing in it and nothing wrong."""
+        return ""
 
 
 @lru_cache(maxsize=1)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
+from entrepot.kernel.errors import StorageError
 from entrepot.kernel.keys import Kid
 from entrepot.kernel.store import Store
 from entrepot.node.face.localtables import LOCAL, ensure_tables
@@ -72,7 +74,8 @@ def find_session(store: Store, secret: str, *, now: int) -> Session | None:
     if row is None:
         return None
     if now - row.seen_at >= _SEEN_EVERY_SECONDS:
-        with store.writing() as write:
+        # A follower cannot write; then the session ends an hour after the leader last saw it.
+        with suppress(StorageError), store.writing() as write:
             write.execute(SESSIONS.update().where(mine).values(seen_at=now))
     return Session(Kid(row.credential), row.party, row.started_at, row.seen_at)
 

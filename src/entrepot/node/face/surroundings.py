@@ -11,10 +11,10 @@ from litestar import Request
 
 from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.store import Store
+from entrepot.node.running import relying_party
 from entrepot.node.settings import Settings
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-_LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,6 @@ def surroundings_of(request: Request[Any, Any, Any]) -> Surroundings:
     )
 
 
-def relying_party(settings: Settings) -> RelyingParty:
-    """Return the site that passkeys are bound to: as set, else the host of the public URL."""
-    host = urlsplit(settings.url).hostname or "localhost"
-    named = "localhost" if host in _LOOPBACK_HOSTS else host
-    return RelyingParty(settings.relying_party.id or named, own_origins(settings))
-
-
 def own_origins(settings: Settings) -> tuple[str, ...]:
     """Return the origins from which our own pages are served.
 
@@ -57,7 +50,7 @@ def own_origins(settings: Settings) -> tuple[str, ...]:
     party's id is a domain and never an address (WebAuthn Level 3, 5.1.3).
     """
     origin = origin_of(settings.url)
-    found = [origin, *(origin_of(one) for one in settings.relying_party.origins)]
+    found = [origin, *(origin_of(one) for one in relying_party(settings).origins)]
     for name in LOOPBACK_NAMES:
         if f"://{name}:" in f"{origin}:":
             found += [origin.replace(f"://{name}", f"://{other}") for other in LOOPBACK_NAMES]

@@ -82,17 +82,37 @@ def audit(
     `store` is the URL of the home's store when it is not in the home. Raises NotFound when there is
     no home; everything else that is wrong is a check that failed.
     """
+    return _checks(_STEPS, home, institutions, store, on_progress)
+
+
+def audit_records(
+    home: Path,
+    institutions: tuple[Institution, ...] = (),
+    *,
+    store: str = "",
+    on_progress: OnProgress = no_progress,
+) -> list[Check]:
+    """Run the checks before state only: for a restore, which makes state from the records."""
+    return _checks(_STEPS[:-1], home, institutions, store, on_progress)
+
+
+def _checks(
+    all_steps: Sequence[tuple[str, Callable[[_Audit], str]]],
+    home: Path,
+    institutions: tuple[Institution, ...],
+    store: str,
+    on_progress: OnProgress,
+) -> list[Check]:
     with ExitStack() as opened:
         try:
             snapshot = opened.enter_context(open_snapshot(home, store))
         except (StorageError, NotFound) as error:
             if isinstance(error, NotFound) and not _is_there(home, store):
                 raise
-            return _run(
-                [("store", partial(_raise, error)), *((name, str) for name, _ in _STEPS[1:])]
-            )
+            steps: list[tuple[str, Callable[[], str]]] = [("store", partial(_raise, error))]
+            return _run(steps + [(name, str) for name, _ in all_steps[1:]])
         shared = _Audit(snapshot, institutions, on_progress)
-        return _run([(name, partial(step, shared)) for name, step in _STEPS])
+        return _run([(name, partial(step, shared)) for name, step in all_steps])
 
 
 def _is_there(home: Path, store: str) -> bool:

@@ -108,6 +108,11 @@ def sync_all(root: Path, names: Iterable[str], syncer: ThreadPoolExecutor) -> No
     list(syncer.map(_sync, sorted(paths)))
 
 
+def sync_folder(path: Path) -> None:
+    """Flush the names in a folder. Raises OSError."""
+    _sync(path)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

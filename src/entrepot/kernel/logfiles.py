@@ -43,6 +43,10 @@ OnStep = Callable[[str], None]
 """Called with the name of the step just done; tests stop the process there."""
 
 
+_Seen = tuple[bytes | None, str | None]
+"""A checkpoint in an object store (None: there is none) and its entity tag."""
+
+
 class Overtaken(StorageError):
     """Another process has published a larger tree: this one is not the log's leader any more."""
 
@@ -254,7 +258,7 @@ class ObjectFiles:
         self._objects = objects
         self.where = objects.where
         self._partials: set[str] = set()
-        self._tag: str | None = None
+        self._seen: _Seen | None = None
 
     def read(self, name: str) -> bytes | None:
         """Return the content of an object, or None."""
@@ -277,24 +281,26 @@ class ObjectFiles:
 
     def replace_checkpoint(self, note: bytes, *, on_step: OnStep) -> None:
         """Put the checkpoint where the one seen last still lies, or find out why not."""
-        if self._tag is None or not self._put(note, self._tag):
+        seen, self._seen = self._seen, None
+        if seen is None or not self._replace(seen, note):
             current, tag = self._objects.get_tagged(CHECKPOINT)
             if current == note:  # our own put, whose answer was lost on the way
-                self._tag = tag
-            else:
-                require_forward(current, note, self.where)
-                if not self._put(note, tag):
-                    raise Overtaken(
-                        "another process publishes this log at the same time",
-                        value=self.where,
-                        remedy="one process writes a log at a time; try again",
-                    )
+                self._seen = (note, tag)
+            elif not self._replace((current, tag), note):
+                raise Overtaken(
+                    "another process publishes this log at the same time",
+                    value=self.where,
+                    remedy="one process writes a log at a time; try again",
+                )
         on_step("checkpoint-renamed")
 
-    def _put(self, note: bytes, tag: str | None) -> bool:
-        """Put under the condition that `tag` (None: nothing) is there; say whether it was."""
-        self._tag = None
-        done, self._tag = self._objects.put_matching(CHECKPOINT, note, tag, attributes=_NOTE)
+    def _replace(self, seen: _Seen, note: bytes) -> bool:
+        """Put `note` if what was seen is still there and may be replaced; say whether it was."""
+        current, tag = seen
+        require_forward(current, note, self.where)
+        done, fresh = self._objects.put_matching(CHECKPOINT, note, tag, attributes=_NOTE)
+        if done:
+            self._seen = (note, fresh)
         return done
 
     def drop_partials(self, full: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ Apart from `entrepot.kernel.objects` so that homes without an object store never
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ PUTS_AT_ONCE: Final = 16
 """Requests under way side by side; they only wait for the network."""
 RETRIES_MAX: Final = 3
 RETRY_TIMEOUT: Final = timedelta(seconds=8)
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 REQUEST_TIMEOUT: Final = timedelta(seconds=20)
 """One request, retries apart: a bundle of the largest entries has 16 MiB."""
 _CONDITIONS: Final = (
@@ -162,6 +164,11 @@ def _s3_store(bucket: str, prefix: str) -> S3Store:
     return S3Store(
         bucket,
         prefix=prefix or None,
-        client_options={"timeout": REQUEST_TIMEOUT, "connect_timeout": timedelta(seconds=5)},
+        client_options={
+            "timeout": REQUEST_TIMEOUT,
+            "connect_timeout": CONNECT_TIMEOUT,
+            # Options given here hide the variable of the same meaning, so it is read again.
+            "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1"),
+        },
         retry_config={"max_retries": RETRIES_MAX, "retry_timeout": RETRY_TIMEOUT},
     )

@@ -14,7 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from entrepot.kernel.bodies import Bodies, open_bodies
-from entrepot.kernel.errors import Conflict, StorageError
+from entrepot.kernel.errors import Conflict, InvalidInput, StorageError
 from entrepot.kernel.logfiles import LogFiles, open_log_files
 from entrepot.kernel.store import Store, read_meta, write_meta
 
@@ -48,13 +48,17 @@ def open_places(store: Store, home: Path, wanted: Places) -> tuple[LogFiles, Bod
     """
     with store.reading() as read:
         require_restored(read)
-    log, bodies = settle_places(store, wanted)
-    return open_log_files(log, home), open_bodies(bodies, home)
+    return open_settled(settle_places(store, wanted), home)
 
 
 def follow_places(read: sa.Connection, home: Path) -> tuple[LogFiles, Bodies]:
     """Open the log's files and the bodies of a home where its store says they are, to read."""
-    log, bodies = known_places(read)
+    return open_settled(known_places(read), home)
+
+
+def open_settled(places: tuple[str, str], home: Path) -> tuple[LogFiles, Bodies]:
+    """Open the places of log files and bodies."""
+    log, bodies = places
     return open_log_files(log, home), open_bodies(bodies, home)
 
 
@@ -70,11 +74,23 @@ def settle_places(store: Store, wanted: Places) -> tuple[str, str]:
         _settled(log, wanted.log, "the log's files", may_change=store.is_empty()),
         _settled(bodies, wanted.bodies, "bodies", may_change=not bodies or store.is_empty()),
     )
+    _require_apart(*places)
     if places != (log, bodies):
         with store.writing() as write:
             write_meta(write, LOG_FILES, places[0])
             write_meta(write, BODIES, places[1])
     return places
+
+
+def _require_apart(log: str, bodies: str) -> None:
+    """Refuse a place below the other: each must list its own files."""
+    first, second = f"{(log or 'log').rstrip('/')}/", f"{bodies.rstrip('/')}/"
+    if bodies and (first.startswith(second) or second.startswith(first)):
+        raise InvalidInput(
+            "log files and bodies need two places, neither inside the other",
+            value=f"{log or 'log'}, {bodies}",
+            remedy="name another folder or prefix",
+        )
 
 
 def _settled(known: str, wanted: str | None, what: str, *, may_change: bool) -> str:

@@ -34,7 +34,7 @@ class NoAnswer(StorageError):
 
 
 class Outbound:
-    """A way out. `allow_private` also calls private networks and plain http (tests, closed ones)."""
+    """A way out. `allow_private` also calls private networks and plain http: closed networks."""
 
     def __init__(self, timeout_s: float, *, allow_private: bool = False) -> None:
         """Open nothing yet; `timeout_s` bounds each step of a request."""

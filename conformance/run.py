@@ -29,9 +29,11 @@ from pathlib import Path
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.checkpoint import verify_checkpoint
 from entrepot.kernel.encoding import to_base64
+from entrepot.kernel.errors import VerificationError
 from entrepot.kernel.home import Node, open_node
 from entrepot.kernel.keys import new_key
 from entrepot.kernel.merkle import inclusion_path
+from entrepot.kernel.policy import parse_policy, verify_under_policy
 from entrepot.node.installed import installed
 
 HERE = Path(__file__).resolve().parent
@@ -111,11 +113,9 @@ def submit(node: Node, count: int) -> None:
 @contextmanager
 def served(subject: Subject, **environment: str) -> Iterator[Subject]:
     """Serve the subject's home on a free port of loopback while the block runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "entrepot.node.cli", "serve", "--home", str(subject.home)]
-    command = [str(Path(sys.executable).with_name("entrepot")), *command[3:], "--port", str(port)]
+    port = free_port()
+    program = str(Path(sys.executable).with_name("entrepot"))
+    command = [program, "serve", "--home", str(subject.home), "--port", str(port)]
     log = (subject.folder / "serve.log").open("wb")
     process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
     subject.url = f"http://127.0.0.1:{port}/"
@@ -239,6 +239,139 @@ def with_scitt_cose(subject: Subject) -> list[Finding]:
     return [Finding("scitt-cose", version, "COSE receipts (RFC 9942)", held, rejected)]
 
 
+def with_tessera_log(subject: Subject) -> list[Finding]:
+    """A Tessera log publishes nothing that our witness has not cosigned."""
+    program = go_checker(subject.folder)
+    vkey = witness_vkeys(subject)[0]
+    policy = subject.folder / "tessera.policy"
+    policy.write_text(f"witness ours {vkey} {subject.url}witness\nquorum ours\n")
+    command = [str(program), "append", str(subject.folder / "tessera"), str(policy)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        entrepot(subject, "witness", "add", process.stdout.readline().strip())
+        told, complaint = process.communicate("\n", timeout=90)
+    if process.returncode:
+        raise RuntimeError(complaint.strip()[-2_000:])
+    checkpoint = subject.folder / "tessera" / "checkpoint"
+    return [
+        *(Finding(**json.loads(line)) for line in told.splitlines() if line[:1] == "{"),
+        *run_tool([str(program), "cosigned", str(checkpoint), vkey]),
+    ]
+
+
+def with_omniwitness(subject: Subject) -> list[Finding]:
+    """A foreign witness cosigns our checkpoints, with Ed25519 and with ML-DSA-44."""
+    program = os.environ.get("OMNIWITNESS") or shutil.which("omniwitness")
+    maker = os.environ.get("OMNIWITNESS_KEYS") or shutil.which("generate_keys")
+    if not program or not maker:
+        raise Skipped(
+            "omniwitness and its generate_keys are not on PATH"
+            " (go install github.com/transparency-dev/witness/cmd/...@latest)"
+        )
+    folder = subject.folder
+    vkeys = []
+    keys: list[str] = []
+    for name, extra in (("ed25519", []), ("mldsa", ["--mldsa"])):
+        secret, public = folder / f"{name}.key", folder / f"{name}.vkey"
+        command = [maker, "--origin", f"{name}.witness.example", *extra]
+        subprocess.run(
+            [*command, "--out_priv", str(secret), "--out_pub", str(public)],
+            check=True,
+            capture_output=True,
+        )
+        vkeys.append(public.read_text().strip())
+        keys += ["--private_key_path", str(secret)]
+    ours = subject.keys.read_text().splitlines()[0]
+    logs = folder / "logs.yaml"
+    logs.write_text(f"Logs:\n  - Origin: {ours.split('+')[0]}\n    PublicKey: {ours}\n")
+    port, metrics = free_port(), free_port()
+    with subprocess.Popen(
+        [
+            *(program, "--listen", f"127.0.0.1:{port}", "--metrics_listen", f"127.0.0.1:{metrics}"),
+            *("--db_file", str(folder / "omni.db"), "--additional_logs", str(logs), *keys),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            return cosigned_by(subject, f"http://127.0.0.1:{port}", vkeys, version_of(program))
+        finally:
+            process.terminate()
+
+
+def cosigned_by(subject: Subject, url: str, vkeys: list[str], version: str) -> list[Finding]:
+    """Serve the node under a policy that wants the witness, and wait for its cosignatures."""
+    policy = subject.folder / "our.policy"
+    lines = [f"witness w{at} {vkey} {url}" for at, vkey in enumerate(vkeys)]
+    names = " ".join(f"w{at}" for at in range(len(vkeys)))
+    log = "\n".join(f"log {vkey}" for vkey in subject.keys.read_text().split())
+    policy.write_text("\n".join([log, *lines, f"group both all {names}", "quorum both", ""]))
+    environment = {
+        "ENTREPOT_WITNESSING_POLICY_FILE": str(policy),
+        "ENTREPOT_WITNESSING_EVERY_S": "1",
+    }
+    began = time.monotonic()
+    with served(subject, **environment):
+        while time.monotonic() - began < START_WITHIN_S:
+            with urllib.request.urlopen(subject.url + "log/checkpoint", timeout=5) as answer:
+                raw = answer.read()
+            if all(vkey.split("+")[0].encode() in raw for vkey in vkeys):
+                break
+            time.sleep(0.2)
+        else:
+            raise RuntimeError("the witness did not cosign in time")
+    verify_cosignatures(raw, policy.read_bytes())
+    return [Finding("omniwitness", version, "our checkpoint, cosigned in both algorithms", 2, 0)]
+
+
+def verify_cosignatures(raw: bytes, policy: bytes) -> None:
+    """Hold the cosigned checkpoint to the policy with our own verifier."""
+    try:
+        verify_under_policy(raw, parse_policy(policy))
+    except VerificationError as error:
+        raise RuntimeError(f"our verifier refuses the foreign cosignatures: {error}") from error
+
+
+def witness_vkeys(subject: Subject) -> list[str]:
+    """Return the vkeys of the node as a witness, made when it has none."""
+    entrepot(subject, "witness", "init")
+    told = json.loads(entrepot(subject, "witness", "show", "--json"))
+    return [str(item) for item in told["vkeys"]]
+
+
+def entrepot(subject: Subject, *arguments: str) -> str:
+    """Run a command of ours on the subject's home."""
+    program = str(Path(sys.executable).with_name("entrepot"))
+    done = subprocess.run(
+        [program, *arguments, "--home", str(subject.home)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def version_of(program: str) -> str:
+    """Return the version that a Go program was built from."""
+    done = subprocess.run(["go", "version", "-m", program], capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        parts = line.split()
+        if parts[:2] == ["mod", "github.com/transparency-dev/witness"] or parts[:2] == [
+            "dep",
+            "github.com/transparency-dev/witness",
+        ]:
+            return parts[2]
+    return "?"
+
+
 def verified_by_scitt_cose(module: object, receipt: bytes, entry: bytes, pem: bytes) -> bool:
     """Return scitt-cose's verdict on one receipt."""
     try:
@@ -252,6 +385,8 @@ def verified_by_scitt_cose(module: object, receipt: bytes, entry: bytes, pem: by
 
 CHECKS: tuple[tuple[str, Callable[[Subject], list[Finding]], bool], ...] = (
     ("Go: golang.org/x/mod/sumdb, Tessera", with_go, True),
+    ("Go: a Tessera log that our witness cosigns", with_tessera_log, True),
+    ("Go: omniwitness cosigns our log", with_omniwitness, False),
     ("JavaScript: @sigstore/verify", with_sigstore_js, False),
     ("Python: scitt-cose", with_scitt_cose, False),
 )

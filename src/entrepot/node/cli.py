@@ -35,7 +35,12 @@ COMMANDS: dict[str, str] = {
     "demo": "the whole port on a real and a generated table",
     "generate": "make a structurally valid table of invented persons",
     "counters": "distinct persons cleared per legal window, and the thresholds near",
+    "monitor": "follow a log from outside; keep the proof when it misbehaves",
+    "witness": "cosign other logs; see who cosigned this one",
     "fsck": "prove that log and state of a store are whole and equal",
+    "replay": "rebuild all state from the log and compare, table by table",
+    "backup": "copy a home, also while a node writes it, into verified files",
+    "restore": "make a home from a backup, on either database, verified",
     "keys": "make and show keys (never the private half)",
 }
 

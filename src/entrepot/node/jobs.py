@@ -107,7 +107,8 @@ class Job(msgspec.Struct, frozen=True):
     """Facts that the reader left open."""
     parties: Parties | None = None
     evidence: dict[str, str] = {}
-    way: int | None = None
+    way: str = ""
+    """Kind of the way chosen in the plan; `as-is` is always there."""
     reasons: list[dict[str, str]] = []
     """Why a clearance was declined or refused: code, citation, sentence."""
     unsigned: Unsigned | None = None

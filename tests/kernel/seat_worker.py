@@ -30,7 +30,8 @@ def say(*words: object) -> None:
 
 def submit_some(seat: Seat, name: str, count: int) -> int:
     """Submit one batch, sending the same acts again until they are answered or another leads."""
-    ids = [ActId(f"{name}{count + i:015d}".encode()[:16]) for i in range(BATCH)]
+    digits = 16 - len(name)
+    ids = [ActId(f"{name}{count + i:0{digits}d}".encode()) for i in range(BATCH)]
     acts = [count_act(seat.node, 1, f"c{count % 7}{name}", act_id=act_id) for act_id in ids]
     say("try", *(act_id.decode() for act_id in ids))
     try:

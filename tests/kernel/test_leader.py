@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,12 +14,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from kernel_toy import NOW, TOY, count_act, open_toy, store_of, totals
+from takeover import Faults, Worker, check_nothing_lost_or_doubled, cut_sessions, strike_often
 
 from entrepot.kernel.errors import Error, StorageError
 from entrepot.kernel.following import Seat, open_follower, take_seat
 from entrepot.kernel.home import open_node
-from entrepot.kernel.record import Entry, decode_entry
-from entrepot.kernel.sequencer import Answer
 from entrepot.kernel.store import TREE, NotLeader, Store
 
 HERE = Path(__file__).resolve().parent
@@ -123,15 +120,6 @@ def test_a_lost_session_costs_the_leadership_and_nothing_else(
     postgres_server.drop_database(url)
 
 
-def cut_sessions(server: Any, url: str) -> None:
-    with psycopg.connect(server.plain_url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = %s AND application_name = 'entrepot-leader'",
-            (url.split("/")[3].partition("?")[0],),
-        )
-
-
 def test_a_leader_that_was_overtaken_cannot_append(tmp_path: Path, postgres_url: str) -> None:
     """The comparison holds even where the lock does not: the row is moved behind the leader."""
     with open_node(tmp_path / "h", institutions=(TOY,), store=postgres_url) as node:
@@ -161,49 +149,6 @@ def test_one_of_many_wins(postgres_url: str) -> None:
         one.close()
 
 
-class Worker:
-    """A process of `seat_worker`; what it says is read by a thread, with the time of arrival."""
-
-    def __init__(self, home: Path, url: str, name: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "seat_worker.py"), str(home), url, name],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self.said: list[tuple[float, list[str]]] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith("\n"):  # a killed process may leave half a line
-                self.said.append((time.monotonic(), line.split()))
-
-    def wait_for(self, word: str, count: int = 1, timeout_s: float = 60) -> float:
-        """Return when the word was said for the `count`-th time."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            times = [at for at, words in list(self.said) if words[0] == word]
-            if len(times) >= count:
-                return times[count - 1]
-            assert self.process.poll() is None, "the worker ended by itself"
-            time.sleep(0.01)
-        raise AssertionError(f"{word} was not said {count} times: {self.said[-3:]}")
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> float:
-        at = time.monotonic()
-        self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(how)
-        self.process.wait()
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return at
-
-    def lines(self, word: str) -> list[list[str]]:
-        return [words[1:] for _, words in self.said if words[0] == word]
-
-
 @pytest.fixture
 def workers() -> Iterator[list[Worker]]:
     started: list[Worker] = []
@@ -211,37 +156,6 @@ def workers() -> Iterator[list[Worker]]:
     for worker in started:
         if worker.process.poll() is None:
             worker.end()
-
-
-def check_nothing_lost_or_doubled(home: Path, url: str, workers: list[Worker]) -> int:
-    """Compare the log with everything the workers were told; return the number of acts in it."""
-    with open_node(home, institutions=(TOY,), store=url, clock=lambda: NOW) as node:
-        tree = node.log.tree()
-        place: dict[str, int] = {}
-        for index in range(1, tree.size):
-            entry = decode_entry(tree.entry(index))
-            assert isinstance(entry, Entry)
-            act = entry.act_id.decode()
-            assert act not in place, "an act was applied twice"
-            place[act] = index
-        tried = {act for worker in workers for acts in worker.lines("try") for act in acts}
-        assert set(place) <= tried
-        for worker in workers:
-            for act, index, size, root in worker.lines("ack"):
-                assert place[act] == int(index), "an acknowledged act is not where it was"
-                assert node.log.receipt(int(index), int(size))
-                path = node.log.consistency_proof(int(size))
-                verify(int(size), bytes.fromhex(root), node, path)
-        assert sum(acts for _, acts in totals(node).values()) == len(place)
-        answer = node.sequencer.submit(node.act_at(1))
-        assert isinstance(answer, Answer) and answer.repeated
-        return len(place)
-
-
-def verify(size: int, root: bytes, node: Any, path: list[bytes]) -> None:
-    from entrepot.kernel.merkle import verify_consistency
-
-    verify_consistency(size, root, node.log.size, node.log.root, path)
 
 
 @pytest.mark.slow
@@ -307,3 +221,17 @@ def test_a_stopped_leader_is_overtaken_and_notices(
         worker.end()
     acts = check_nothing_lost_or_doubled(home, postgres_url, workers)
     print(f"takeover from a stopped leader: {taken:.1f} s; {acts:,} acts")
+
+
+@pytest.mark.slow
+def test_faults_at_random_lose_nothing(
+    tmp_path: Path, own_postgres: Any, workers: list[Worker]
+) -> None:
+    """Twelve of them; `python tests/kernel/takeover.py --faults 100` does as many as asked."""
+    own_postgres.start()
+    faults = Faults(tmp_path / "h", own_postgres, own_postgres.create_database())
+    faults.workers = workers
+    waits = strike_often(faults, 12, seed=11)
+    acts = check_nothing_lost_or_doubled(faults.home, faults.url, workers)
+    print(f"waits {waits}; {acts:,} acts")
+    assert max(max(seconds) for seconds in waits.values()) < 10

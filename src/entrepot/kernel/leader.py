@@ -42,7 +42,9 @@ SESSION_SETTINGS: Final = {
     "tcp_keepalives_count": "3",
 }
 
-_TRY = sa.text("SELECT pg_try_advisory_lock(:class, hashtext(current_schema()))")
+_TRY: Final = sa.text(
+    "SELECT pg_try_advisory_lock(:class, hashtext(coalesce(current_schema(), '')))"
+)
 
 
 class Leadership:

@@ -123,9 +123,13 @@ class Store:
         with database_faults(self.where):
             if not self._database.acquire(wait_s):
                 return False
-            with self._database.writing() as write:
-                _prepare(write, self.where, create=create)
-                self._advertise(write)
+            try:
+                with self._database.writing() as write:
+                    _prepare(write, self.where, create=create)
+                    self._advertise(write)
+            except BaseException:
+                self._database.step_down()  # a writer of tables not understood must not lead
+                raise
         return True
 
     def _advertise(self, write: sa.Connection) -> None:

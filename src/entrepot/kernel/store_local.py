@@ -20,7 +20,9 @@ _CREATING: Final = 0x6C6F6361
 def bring_up(write: sa.Connection, tables: sa.MetaData) -> None:
     """Create what is missing of `tables`, inside the caller's transaction. Raises StorageError."""
     if write.dialect.name == "postgresql":
-        lock = sa.text("SELECT pg_advisory_xact_lock(:lock, hashtext(current_schema()))")
+        lock = sa.text(
+            "SELECT pg_advisory_xact_lock(:lock, hashtext(coalesce(current_schema(), '')))"
+        )
         write.execute(lock, {"lock": _CREATING})
     inspected = sa.inspect(write)
     existing = set(inspected.get_table_names())

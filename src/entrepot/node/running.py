@@ -110,7 +110,7 @@ class Running:
     def close(self) -> None:
         """Finish the acts that were taken, then close log and store."""
         try:
-            self.intake.close()
+            self.intake.close(float(self.settings.http.stop_timeout_s))
         finally:
             self.seat.close()
 

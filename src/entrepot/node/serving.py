@@ -53,6 +53,8 @@ async def _serve(
     on_ready: Callable[[], None] | None,
 ) -> None:
     server = _server(running, app)
+    stop_s = running.settings.http.stop_timeout_s
+    server.workers_kill_timeout = stop_s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
@@ -61,6 +63,8 @@ async def _serve(
         tasks.append(loop.create_task(_when_open(running, on_ready)))
     try:
         await server.serve()
+    except TimeoutError:
+        LOG.warning("answers under way were cut off", extra={"seconds": stop_s})
     finally:
         for task in tasks:
             task.cancel()

@@ -143,7 +143,8 @@ def _replace(store: Store, origin: str, last: Remembered | None, values: dict[st
 def _insert_if_absent(write: sa.Connection, row: dict[str, object]) -> bool:
     """Insert the first state of a log; False when there is one (ON CONFLICT DO NOTHING)."""
     make = postgresql.insert if write.dialect.name == "postgresql" else sqlite.insert
-    return write.execute(make(WITNESS).values(row).on_conflict_do_nothing()).rowcount == 1
+    insert = make(WITNESS).values(row).on_conflict_do_nothing().returning(WITNESS.c.origin)
+    return write.execute(insert).one_or_none() is not None
 
 
 def keep_cosigned(store: Store, origin: str, size: int, note: bytes) -> None:

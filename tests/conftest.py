@@ -42,6 +42,8 @@ class PostgresServer:
         self.user: str | None = "nobody" if os.geteuid() == 0 else None
         self.bin = self._reachable(installed) / "bin"
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: list[str] = []
+        """What the server is started by, such as nsenter(1)."""
         self.numbers = itertools.count(1)
         for name in ("cluster", "socket"):
             (self.folder / name).mkdir(mode=0o700)
@@ -82,7 +84,7 @@ class PostgresServer:
             arguments += ["-c", setting]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._command("postgres", *arguments), stdout=log, stderr=log,
+                [*self.prefix, *self._command("postgres", *arguments)], stdout=log, stderr=log,
                 user=self.user, cwd="/", start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + READY_S
@@ -110,13 +112,14 @@ class PostgresServer:
     def plain_url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder / 'socket'}"
 
-    def create_database(self) -> str:
-        """Make an empty database and return its URL."""
+    def create_database(self, copy_of: str = "") -> str:
+        """Make an empty database, or a copy of one that nobody uses, and return its URL."""
         import psycopg
 
         name = f"t{next(self.numbers)}"
         with psycopg.connect(self.plain_url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            template = copy_of.split("/")[3].partition("?")[0] if copy_of else "template1"
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.plain_url(name)
 
     def drop_database(self, url: str) -> None:

@@ -133,6 +133,22 @@ def test_a_leader_that_was_overtaken_cannot_append(tmp_path: Path, postgres_url:
         assert node.log.size == answer.tree_size and totals(node) == {"a": (1, 1)}
 
 
+def test_a_restored_old_database_refuses_to_sign(tmp_path: Path, postgres_server: Any) -> None:
+    home, url = tmp_path / "h", postgres_server.create_database()
+    with open_node(home, institutions=(TOY,), store=url) as node:
+        node.sequencer.submit(count_act(node))
+    old = postgres_server.create_database(copy_of=url)
+    with open_node(home, institutions=(TOY,), store=url) as node:
+        node.sequencer.submit(count_act(node))
+        published = node.log.checkpoint()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="old backup"):
+            open_node(home, institutions=(TOY,), store=old)
+    assert (home / "log" / "checkpoint").read_bytes() == published
+    for one in (url, old):
+        postgres_server.drop_database(one)
+
+
 def test_one_of_many_wins(postgres_url: str) -> None:
     Store.open(postgres_url, create=True).close()
     followers = [Store.open(postgres_url, writer=False) for _ in range(8)]

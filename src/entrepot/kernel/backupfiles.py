@@ -141,8 +141,9 @@ class FrameWriter:
         os.close(self._descriptor)
 
 
-def read_frames(path: Path) -> Iterator[bytes]:
-    """Yield the frames of a file whose hash was checked. Raises VerificationError."""
+def read_frames(path: Path, count: int) -> Iterator[bytes]:
+    """Yield exactly `count` frames of a file whose hash was checked. Raises VerificationError."""
+    found = 0
     try:
         with (
             path.open("rb") as raw,
@@ -152,11 +153,14 @@ def read_frames(path: Path) -> Iterator[bytes]:
                 size = int.from_bytes(head, "big")
                 if size > FRAME_MAX_BYTES:
                     raise VerificationError("frame of a backup is too large", value=path.name)
+                found += 1
                 yield _exactly(stream, size, path)
     except zstandard.ZstdError as error:
         raise VerificationError("file of the backup is damaged", value=path.name) from error
     except OSError as error:
         raise files.storage_error(error, path) from error
+    if found != count:
+        raise VerificationError("file of the backup ends in the middle", value=path.name)
 
 
 def _exactly(

@@ -6,6 +6,7 @@ numbers, bytes and booleans is left out of a backup and said to be, and never st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -78,15 +79,20 @@ def describe_local(read: sa.Connection) -> tuple[list[tuple[LocalTable, sa.Table
         if any(column is None for column in columns):
             left_out.append(name)
             continue
-        unique = [tuple(item["column_names"]) for item in inspector.get_unique_constraints(name)]
+        unique = [_names(item["column_names"]) for item in inspector.get_unique_constraints(name)]
         indexes = [
-            (str(item["name"]), tuple(str(part) for part in item["column_names"]), item["unique"])
+            (str(item["name"] or ""), _names(item["column_names"]), bool(item["unique"]))
             for item in inspector.get_indexes(name)
             if not item.get("duplicates_constraint")
         ]
         plain = tuple(column for column in columns if column is not None)
-        described.append((LocalTable(name, plain, tuple(unique), tuple(indexes)), table))
+        described.append((LocalTable(str(name), plain, tuple(unique), tuple(indexes)), table))
     return described, left_out
+
+
+def _names(columns: Sequence[str | None]) -> tuple[str, ...]:
+    """Return plain names: reflection gives a text type of its own."""
+    return tuple(str(name) for name in columns if name is not None)
 
 
 def _described(column: sa.Column[Any]) -> LocalColumn | None:
@@ -97,5 +103,5 @@ def _described(column: sa.Column[Any]) -> LocalColumn | None:
         ("bytes", sa.LargeBinary),
     ):
         if isinstance(column.type, kinds):
-            return LocalColumn(column.name, name, bool(column.nullable), column.primary_key)
+            return LocalColumn(str(column.name), name, bool(column.nullable), column.primary_key)
     return None

@@ -121,12 +121,12 @@ def restore(  # noqa: PLR0913 - what to verify against, all by keyword
         opened.callback(log_files.close)
         opened.callback(bodies.close)
         _require_empty(log_files)
-        _load_entries(folder, manifest, checkpoint, store, log_files, on_progress)
+        written = _load_entries(folder, manifest, checkpoint, store, log_files, on_progress)
         _load_records(folder, manifest, store, bodies, on_progress)
         local_rows = _load_local(folder, manifest, store, leave_out)
         note = _read(folder / CHECKPOINT_FILE)
         log_files.replace_checkpoint(note, on_step=lambda _step: None)
-        log_files.make_durable([])
+        log_files.make_durable(written)
         _check_records(target, institutions, on_progress)
         acts, reshaped = _make_state(target, manifest, store, institutions, on_progress)
         _require_newest(manifest, newest_known)
@@ -212,12 +212,15 @@ def _load_entries(
     store: Store,
     log_files: LogFiles,
     on_progress: OnProgress,
-) -> None:
-    """Step 2 and the log of step 3: tiles from the entries, journal from those pending."""
+) -> list[str]:
+    """Step 2 and the log of step 3: tiles from the entries, journal from those pending.
+
+    Returns the names of the files written, which are not flushed yet.
+    """
     edge, pending = Edge(), list[bytes]()
     fresh: dict[str, bytes] = {}
     written: list[str] = []
-    for number, (first, entries) in enumerate(_bundles(folder)):
+    for number, (first, entries) in enumerate(_bundles(folder, manifest)):
         if first != edge.size + len(pending):
             raise VerificationError("entries of the backup are not in order", value=first)
         published = max(0, checkpoint.size - first)
@@ -233,17 +236,23 @@ def _load_entries(
     _require_root(edge, checkpoint.size, checkpoint.root.hex())
     after = edge.grow(pending).edge if pending else edge
     _require_root(after, manifest.sequenced, manifest.root)
-    log_files.make_durable(written)
     with store.writing() as write:
         advance_tree(write, 0, after.size, after.root)
         for at in range(0, len(pending), JOURNAL_ENTRIES):
             part = pending[at : at + JOURNAL_ENTRIES]
             row = {"first": edge.size + at, "count": len(part), "entries": encode_bundle(part)}
             write.execute(JOURNAL.insert(), row)
+    return written
 
 
-def _bundles(folder: Path) -> Iterator[tuple[int, list[bytes]]]:
-    for frame in read_frames(folder / ENTRIES):
+def _frames(folder: Path, manifest: Manifest, name: str) -> Iterator[bytes]:
+    if name not in manifest.files:
+        raise VerificationError("manifest names no file of this part", value=name)
+    return read_frames(folder / name, manifest.files[name].frames)
+
+
+def _bundles(folder: Path, manifest: Manifest) -> Iterator[tuple[int, list[bytes]]]:
+    for frame in _frames(folder, manifest, ENTRIES):
         parts = decode(frame, size_max=FRAME_MAX_BYTES)
         if (
             not isinstance(parts, list)
@@ -280,7 +289,7 @@ def _load_records(
 ) -> None:
     """Step 3: the records, large bodies to their place; then the settings."""
     total, done = manifest.files[RECORDS_FILE].frames, 0
-    rows = _rows(read_frames(folder / RECORDS_FILE), RECORDS_FILE, RECORD_COLUMNS)
+    rows = _rows(_frames(folder, manifest, RECORDS_FILE), RECORDS_FILE, RECORD_COLUMNS)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         bodies.place(part)
         with store.writing() as write:
@@ -297,7 +306,7 @@ def _load_local(folder: Path, manifest: Manifest, store: Store, leave_out: Colle
     """Make and fill the local tables; return how many rows they have."""
     count = 0
     for name in sorted(set(manifest.local) - set(leave_out)):
-        frames = read_frames(folder / f"{name}.zst")
+        frames = _frames(folder, manifest, f"{name}.zst")
         try:
             described = msgspec.convert(decode(next(frames)), LocalTable)
         except (msgspec.ValidationError, StopIteration) as error:

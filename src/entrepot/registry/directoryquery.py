@@ -7,13 +7,25 @@ than its 32 tokens. Filters are exact values from closed lists where there is on
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import tantivy
 
 from entrepot.kernel.errors import InvalidInput
-from entrepot.registry.directoryindex import EU_WIDE, FILTERS, SORTS, DirectoryIndex, schema
+from entrepot.registry.directoryindex import (
+    COLUMNS,
+    EU_WIDE,
+    FILTERS,
+    PARTY,
+    PRODUCT,
+    SEPARATOR,
+    SORTS,
+    DirectoryIndex,
+    schema,
+)
 from entrepot.registry.productvocabulary import EU_MEMBERS
 from entrepot.registry.tokens import query_tokens
 
@@ -22,26 +34,24 @@ OFFSET_MAX: Final = 10_000
 """Nobody reads further; whoever wants all takes the catalogue, page by page."""
 VALUES_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 80
-FACET_VALUES_MAX: Final = 60
+VALUES_TOLD: Final = 5_000
+"""More values than any filter that is counted can have."""
 RELEVANCE: Final = "relevance"
 
 COUNTED: Final[dict[str, tuple[str, ...]]] = {
-    "product": (
-        "status",
-        "theme",
-        "place",
-        "price",
-        "cycle",
-        "personal",
-        "delivery",
-        "industry",
-    ),
-    "party": ("role", "place"),
+    PRODUCT: ("marks", "cycles", "themes", "places", "industries"),
+    PARTY: ("roles", "places"),
 }
-"""Which filters are counted as facets, per kind."""
+"""Which columns are counted per kind; every document has a value in the first: it counts all."""
+COMBINATIONS_MAX: Final = 2_000
+"""Most values of a column that are counted; beyond, its filters are counted one by one."""
 
 _SCHEMA: Final = schema()
 _CACHED_MAX: Final = 512
+
+
+Facets = dict[str, list[tuple[str, int]]]
+"""Filter -> its values with the number of documents that have each, most frequent first."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -64,7 +74,7 @@ class Found(msgspec.Struct, frozen=True):
 
     total: int
     ids: list[int]
-    facets: dict[str, list[tuple[str, int]]]
+    facets: Facets
     upto: int
 
 
@@ -135,7 +145,7 @@ class Directory:
     def __init__(self, index: DirectoryIndex) -> None:
         """Answer from `index`; facets of the state it has are remembered."""
         self.index = index
-        self._counted: dict[bytes, tuple[dict[str, list[tuple[str, int]]], int]] = {}
+        self._counted: dict[bytes, tuple[Facets, int]] = {}
         self._counted_in: tuple[int, int] = (-1, -1)
 
     def search(self, question: Question) -> Found:
@@ -160,31 +170,63 @@ class Directory:
 
     def _counts(
         self, searcher: tantivy.Searcher, query: tantivy.Query, question: Question
-    ) -> tuple[dict[str, list[tuple[str, int]]], int]:
-        """Return counts per facet and the total; remembered until the index changes.
-
-        The total is counted by the kind of document, which every one has exactly once.
-        """
+    ) -> tuple[Facets, int]:
+        """Return counts per facet and the total; remembered until the index changes."""
         state = (searcher.num_docs, self.index.upto)
         if state != self._counted_in or len(self._counted) >= _CACHED_MAX:
             self._counted, self._counted_in = {}, state
-        names = COUNTED[question.kind] if question.facets else ()
+        names = COUNTED[question.kind] if question.facets else COUNTED[question.kind][:1]
         key = msgspec.json.encode(
-            [question.kind, query_tokens(question.text), sorted(question.filters.items()), names]
+            [
+                state,
+                question.kind,
+                query_tokens(question.text),
+                sorted(question.filters.items()),
+                names,
+            ]
         )
         known = self._counted.get(key)
         if known is None:
-            asked = {
-                name: {"terms": {"field": name, "size": FACET_VALUES_MAX}}
-                for name in (*names, "kind")
-            }
-            buckets = searcher.aggregate(query, asked)
-            counts = {
-                name: [(one["key"], one["doc_count"]) for one in buckets[name]["buckets"]]
-                for name in asked
-            }
-            total = sum(count for _kind, count in counts.pop("kind"))
-            for listed in counts.values():
-                listed[:] = [one for one in listed if one[0] != EU_WIDE]
-            known = self._counted[key] = (counts, total)
+            known = self._counted[key] = count(searcher, query, question.kind, names)
         return known
+
+
+def count(
+    searcher: tantivy.Searcher, query: tantivy.Query, kind: str, columns: Sequence[str]
+) -> tuple[Facets, int]:
+    """Return exact counts per filter and value, most frequent first, and the number of documents.
+
+    `columns` begin with the first of the kind.
+    """
+    found: dict[str, Counter[str]] = {}
+    total = 0
+    told = _terms(searcher, query, columns, COMBINATIONS_MAX)
+    for column in columns:
+        buckets, beyond = told[column]
+        if column == COUNTED[kind][0]:
+            total = sum(number for _text, number in buckets) + beyond
+        if beyond:
+            for name, (values, _) in _terms(searcher, query, COLUMNS[column], VALUES_TOLD).items():
+                found[name] = Counter(dict(values))
+            continue
+        for text, number in buckets:
+            for pair in text.split(SEPARATOR) if text else ():
+                name, _, value = pair.partition("=")
+                found.setdefault(name, Counter())[value] += number
+    found.get("place", Counter()).pop(EU_WIDE, None)
+    return {name: counts.most_common() for name, counts in found.items()}, total
+
+
+def _terms(
+    searcher: tantivy.Searcher, query: tantivy.Query, names: Sequence[str], most: int
+) -> dict[str, tuple[list[tuple[str, int]], int]]:
+    """Return per field its values with their counts, and how many documents have others."""
+    asked = {name: {"terms": {"field": name, "size": most}} for name in names}
+    told = searcher.aggregate(query, asked)
+    return {
+        name: (
+            [(one["key"], one["doc_count"]) for one in told[name]["buckets"]],
+            told[name]["sum_other_doc_count"],
+        )
+        for name in names
+    }

@@ -163,8 +163,17 @@ class Client:
             time.sleep(every_s)
 
     def status(self) -> dict[str, Any]:
-        """Return what `/readyz` says, whether the node is ready or not."""
-        response = self._http.get(f"{self.url}/readyz")
+        """Return what `/readyz` says, ready or not. Raises Unreachable, NodeError."""
+        try:
+            response = self._http.get(f"{self.url}/readyz")
+        except httpx.TransportError as error:
+            raise Unreachable(
+                "the node does not answer",
+                value=f"{self.url}: {type(error).__name__}",
+                remedy="check that it runs, and the URL",
+            ) from None
+        if response.status_code not in (200, 503):
+            raise NodeError("this is no node", status=response.status_code, value=self.url)
         return msgspec.json.decode(response.content, type=dict[str, Any])
 
     def close(self) -> None:

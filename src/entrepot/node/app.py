@@ -87,6 +87,9 @@ def _seen_by(running: Running) -> Callable[[Seen], None]:
 
     def seen(request: Seen) -> None:
         running.observed.request(request.method, request.route, request.status, request.seconds)
+        if running.tracing is not None:
+            name = f"{request.method} {request.route}".strip()
+            running.tracing.request(name, request.status, request.seconds, request.traceparent)
         LOG.info(
             "request",
             extra={

@@ -37,6 +37,7 @@ class Observed:
         """Make the metrics and begin to listen to the intake."""
         self.registry = CollectorRegistry()
         self.last_batch_at = time.time()
+        self.on_batch: Callable[[Sequence[Answer | Error], float], None] | None = None
         self.gauges: dict[str, tuple[str, Reading]] = {}
         self._acts = Counter(
             "entrepot_acts", "Acts answered.", ("kind", "outcome"), registry=self.registry
@@ -96,6 +97,8 @@ class Observed:
         self, _acts: Sequence[bytes], outcomes: Sequence[Answer | Error], seconds: float
     ) -> None:
         """Count one batch of the intake."""
+        if self.on_batch is not None:
+            self.on_batch(outcomes, seconds)
         self._batch_s.observe(seconds)
         self._batch_acts.observe(len(outcomes))
         counts: dict[tuple[str, str], int] = {}

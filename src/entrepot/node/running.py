@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from entrepot.kernel.acts import SignedAct
@@ -34,6 +34,9 @@ from entrepot.node.settings import Settings
 from entrepot.registry.principals import Principal, member_principal
 from entrepot.registry.views import KeyView, key_of
 
+if TYPE_CHECKING:
+    from entrepot.node.observing_traces import Tracing
+
 REGISTRY: Final = "registry"
 """The institution that knows which keys and persons are of one party."""
 LOG: Final = logging.getLogger("entrepot.intake")
@@ -52,6 +55,8 @@ class Running:
     known_keys: KeyRing
     """Whose ever were: to check again what was signed before a key was revoked."""
     observed: Observed
+    tracing: Tracing | None = None
+    """Where spans go; None unless a setting says so."""
     clock: Callable[[], int] = system_clock
     started_at: float = field(default_factory=time.time)
     _library: Library | None = None
@@ -113,6 +118,8 @@ class Running:
             self.intake.close(float(self.settings.http.stop_timeout_s))
         finally:
             self.seat.close()
+            if self.tracing is not None:
+                self.tracing.close()
 
     def __enter__(self) -> Running:
         """Return the running node itself."""
@@ -168,6 +175,8 @@ def open_running(
         linger_s=settings.intake.linger_ms / 1000,
         on_defect=lambda defect: LOG.error("defect in an act's rule", exc_info=defect),
     )
+    observed = Observed(intake, lambda: node.log.size)
+    tracing = _tracing(settings, seat, observed)
     return Running(
         seat,
         intake.start(),
@@ -175,9 +184,22 @@ def open_running(
         plugged,
         key_ring(node.keys, plugged),
         known_key_ring(node.keys, plugged),
-        Observed(intake, lambda: node.log.size),
+        observed,
+        tracing,
         clock,
     )
+
+
+def _tracing(settings: Settings, seat: Seat, observed: Observed) -> Tracing | None:
+    """Begin to trace when the settings name an endpoint; else import nothing of it."""
+    if not settings.traces.otlp_endpoint:
+        return None
+    from entrepot.node.observing_traces import Tracing
+
+    tracing = Tracing(settings.traces, seat.node.signer.origin)
+    tracing.watch(seat.node.log)
+    observed.on_batch = tracing.batch
+    return tracing
 
 
 def relying_party(settings: Settings) -> RelyingParty:

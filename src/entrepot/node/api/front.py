@@ -38,6 +38,7 @@ class Seen:
     route: str
     status: int
     seconds: float
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -72,9 +73,9 @@ class Front:
         finally:
             status = statuses[0] if statuses else 499
             route = str(scope.get("path_template") or "")
-            self.on_seen(
-                Seen(request_id, _method(scope), route, status, time.perf_counter() - began)
-            )
+            seconds = time.perf_counter() - began
+            parent = _field(scope, b"traceparent")
+            self.on_seen(Seen(request_id, _method(scope), route, status, seconds, parent))
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         address = self._address(scope)
@@ -110,21 +111,22 @@ class Front:
         return str(address)
 
 
-def _forwarded(scope: Scope) -> str:
-    """Return the address that our own proxy says it forwards for: the last one in the list."""
+def _field(scope: Scope, wanted: bytes) -> str:
+    """Return a header field, or an empty text."""
     for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            return value.decode("latin-1").split(",")[-1].strip()
+        if name == wanted:
+            return value.decode("latin-1")
     return ""
 
 
+def _forwarded(scope: Scope) -> str:
+    """Return the address that our own proxy says it forwards for: the last one in the list."""
+    return _field(scope, b"x-forwarded-for").split(",")[-1].strip()
+
+
 def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            text = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(text):
-                return text
-    return secrets.token_hex(8)
+    given = _field(scope, b"x-request-id")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _method(scope: Scope) -> str:

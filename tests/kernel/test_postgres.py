@@ -312,6 +312,21 @@ def test_a_pool_that_is_empty_is_said_so(store: Store, monkeypatch: pytest.Monke
         assert read_meta(read, "schema_version") == "2"
 
 
+def test_readers_survive_the_end_of_their_resting_connections(
+    store: Store, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setattr("entrepot.kernel.postgres.PROBE_AFTER_S", 0.0)
+    with store.reading() as read:
+        read.execute(sa.select(META)).all()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'entrepot'"
+        )
+    with store.reading() as read:
+        assert read_meta(read, "schema_version") == "2"
+
+
 def test_a_reader_that_takes_too_long_is_ended(store: Store) -> None:
     with pytest.raises(StorageError, match="statement timeout") as caught, store.reading() as read:
         read.exec_driver_sql("SET LOCAL statement_timeout = '50ms'")

@@ -10,6 +10,7 @@ Refused here: another encoding than UTF-8, a server before 14, a server with fsy
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -22,17 +23,18 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 
 from entrepot.kernel.errors import InvalidInput, StorageError
-from entrepot.kernel.leader import SESSION_SETTINGS, Leadership
+from entrepot.kernel.leader import SESSION_SETTINGS, Leadership, answers
 from entrepot.kernel.store_tables import LOCAL_PREFIX
 
 SERVER_VERSION_MIN: Final = (14, 0)
 """idle_session_timeout, by which a stopped leader is noticed, came with PostgreSQL 14."""
-POOL_SIZE, POOL_OVERFLOW, POOL_WAIT_S = 5, 10, 10
-"""Connections of one process that stay, that come on demand, and how long one waits for them.
-
-With the leader's session a process uses at most 16; the server's max_connections (100 as shipped)
-bounds the number of processes.
-"""
+POOL_SIZE, POOL_OVERFLOW, POOL_WAIT_S = 5, 7, 10
+"""Connections for reads that stay, that come on demand, and how long one waits for them."""
+LOCAL_SIZE, LOCAL_OVERFLOW = 1, 2
+"""Connections for `local_*` tables. With the leader's session a process uses at most 16, so the
+server's max_connections (100 as shipped) bounds the number of processes."""
+PROBE_AFTER_S: Final = 1.0
+"""A pooled connection that rested longer is asked whether it lives before it is used."""
 CONNECT_TIMEOUT_S: Final = 5
 READ_TIMEOUT_S: Final = 30
 WRITE_TIMEOUT_S: Final = 60
@@ -58,26 +60,22 @@ class PostgresDatabase:
         """Make the engines. Raises InvalidInput when the URL cannot be read (never showing it)."""
         parsed = _parsed(url)
         self.where = _shown(parsed)
-        timeouts = {"statement_timeout": f"{READ_TIMEOUT_S}s", "lock_timeout": f"{LOCK_TIMEOUT_S}s"}
-        self.engine = sa.create_engine(
+        self.engine = _engine(
+            parsed, "entrepot", READ_TIMEOUT_S, isolation_level="REPEATABLE READ",
+            pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW,
+        )  # fmt: skip
+        sa.event.listen(self.engine, "connect", _only_read)
+        self._locals = _engine(
+            parsed, "entrepot-local", READ_TIMEOUT_S,
+            pool_size=LOCAL_SIZE, max_overflow=LOCAL_OVERFLOW,
+        )  # fmt: skip
+        self._sessions = _engine(
             parsed,
-            hide_parameters=True,
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_OVERFLOW,
-            pool_timeout=POOL_WAIT_S,
-            pool_pre_ping=True,
-            connect_args=_connect_arguments("entrepot", timeouts),
-        )
-        timeouts["statement_timeout"] = f"{WRITE_TIMEOUT_S}s"
-        self._sessions = sa.create_engine(
-            parsed,
-            hide_parameters=True,
+            "entrepot-leader",
+            WRITE_TIMEOUT_S,
             poolclass=NullPool,
-            connect_args=_connect_arguments("entrepot-leader", {**timeouts, **SESSION_SETTINGS}),
+            settings=SESSION_SETTINGS,
         )
-        for engine in (self.engine, self._sessions):
-            sa.event.listen(engine, "before_cursor_execute", _guard)
-            sa.event.listen(engine, "first_connect", _require_server, insert=True)
         self._leadership = Leadership(self._sessions, self.where)
 
     def exists(self) -> bool:
@@ -113,8 +111,8 @@ class PostgresDatabase:
     def close(self) -> None:
         """End all sessions. Safe to call twice."""
         self.step_down()
-        self.engine.dispose()
-        self._sessions.dispose()
+        for engine in (self.engine, self._locals, self._sessions):
+            engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -126,22 +124,18 @@ class PostgresDatabase:
     def writing_local(self, *, guarded: bool = True) -> Iterator[sa.Connection]:
         """Run one transaction; only tables named `local_*` may be written where it is guarded."""
         mode = _LOCAL if guarded else None
-        with self.engine.connect() as connection, _guarded(connection, mode), connection.begin():
+        with self._locals.connect() as connection, _guarded(connection, mode), connection.begin():
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection in a READ ONLY transaction that sees one state throughout."""
         with self.engine.connect() as connection:
-            snapshot = connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            with snapshot.begin():
-                yield snapshot
+            yield connection
 
     def forget_deleted(self, tables: tuple[str, ...]) -> None:
         """Let the server reclaim dead row versions (VACUUM). What that leaves: docs/operating."""
-        with self.engine.connect() as connection:
+        with self._locals.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in tables:
                 autocommit.exec_driver_sql(f'VACUUM "{table}"')
@@ -176,6 +170,49 @@ class PostgresDatabase:
         ]
 
 
+def _engine(
+    url: sa.URL,
+    name: str,
+    timeout_s: int,
+    *,
+    settings: Mapping[str, str] | None = None,
+    **pool: Any,
+) -> sa.Engine:
+    """Return an engine that is guarded, and whose messages show no parameters."""
+    settings = {
+        "synchronous_commit": "on",
+        "statement_timeout": f"{timeout_s}s",
+        "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+        **(settings or {}),
+    }
+    if "poolclass" not in pool:
+        pool["pool_timeout"] = POOL_WAIT_S
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args=_connect_arguments(name, settings), **pool
+    )
+    sa.event.listen(engine, "before_cursor_execute", _guard)
+    sa.event.listen(engine, "first_connect", _require_server, insert=True)
+    sa.event.listen(engine, "checkin", _note_rest)
+    sa.event.listen(engine, "checkout", _probe)
+    return engine
+
+
+def _only_read(connection: Any, _record: object) -> None:
+    """Begin every transaction READ ONLY; psycopg says so in the BEGIN itself."""
+    connection.read_only = True
+
+
+def _note_rest(_connection: object, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _probe(connection: Any, record: Any, _proxy: object) -> None:
+    """Have the pool take another connection where this one rested and does not answer any more."""
+    rested_s = time.monotonic() - record.info.get("rests_since", time.monotonic())
+    if rested_s > PROBE_AFTER_S and not answers(connection):
+        raise sa.exc.DisconnectionError
+
+
 def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
@@ -198,7 +235,6 @@ def _shown(url: sa.URL) -> str:
 
 def _connect_arguments(name: str, settings: Mapping[str, str]) -> dict[str, object]:
     """Return what libpq is told: settings go with the connection and cost no round trip."""
-    settings = {"synchronous_commit": "on", **settings}
     return {
         "application_name": name,
         "connect_timeout": CONNECT_TIMEOUT_S,

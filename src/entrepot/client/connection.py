@@ -269,6 +269,6 @@ def _accepted(response: httpx.Response) -> httpx.Response:
         return response
     try:
         problem = msgspec.json.decode(response.content, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = {}
     raise error_of(problem, response.status_code)

@@ -132,7 +132,7 @@ def verify_approval(
         raise VerificationError("the approval names another credential", value=approval.kid.hex())
     try:
         said = msgspec.json.decode(approval.client_data, type=_ClientData)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationError("client data of the approval is malformed", value=error) from error
     if said.type != "webauthn.get" or said.crossOrigin:
         raise VerificationError("not an assertion made on this site", value=said.type)

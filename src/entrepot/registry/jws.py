@@ -74,7 +74,7 @@ def json_part(text: str) -> dict[str, Any]:
     """Return a base64url part that is a JSON object. Raises VerificationError."""
     try:
         found = msgspec.json.decode(from_base64url(text))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationError("a part of the token is no JSON", value=error) from error
     if not isinstance(found, dict):
         raise VerificationError("a part of the token is no JSON object")

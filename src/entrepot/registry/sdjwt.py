@@ -157,7 +157,7 @@ def verify_binding(
 def _read_disclosure(text: str) -> tuple[str, Any]:
     try:
         found = msgspec.json.decode(from_base64url(text))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationError("a disclosure is no JSON", value=error) from error
     if (
         not isinstance(found, list)

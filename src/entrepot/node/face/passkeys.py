@@ -122,7 +122,7 @@ def read_assertion(response: str) -> Assertion:
         raise InvalidInput("response of the authenticator is too large", value=len(response))
     try:
         return msgspec.json.decode(response, type=Assertion)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput("malformed response of the authenticator", value=error) from error
 
 

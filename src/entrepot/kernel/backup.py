@@ -167,10 +167,10 @@ def _write_local(read: sa.Connection, draft: Path) -> tuple[dict[str, FileSum], 
     for described_table, table in described:
         path = draft / f"{table.name}.zst"
         try:
-            sums[table.name] = _write_table(read, described_table, table, path)
+            sums[str(table.name)] = _write_table(read, described_table, table, path)
         except InvalidInput:
             path.unlink()
-            left_out.append(table.name)
+            left_out.append(str(table.name))
     return sums, left_out
 
 
@@ -211,6 +211,6 @@ def _state_digests(
     tables = [table for table in state_tables(institutions) if table.name in existing]
     digests = {}
     for done, table in enumerate(tables, start=1):
-        digests[table.name] = digest_of(read, table)
+        digests[str(table.name)] = digest_of(read, table)
         on_progress("digests of tables", done, len(tables))
     return digests

@@ -77,7 +77,7 @@ def describe_local(read: sa.Connection) -> tuple[list[tuple[LocalTable, sa.Table
         table = sa.Table(name, sa.MetaData(), autoload_with=read)
         columns = [_described(column) for column in table.columns]
         if any(column is None for column in columns):
-            left_out.append(name)
+            left_out.append(str(name))
             continue
         unique = [_names(item["column_names"]) for item in inspector.get_unique_constraints(name)]
         indexes = [

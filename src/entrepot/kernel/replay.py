@@ -153,7 +153,7 @@ def compare(
     states = []
     for table in tables:
         left = digest_of(stored, table) if table.name in existing else digest_of(None, table)
-        states.append(TableState(table.name, *left, *digest_of(rebuilt, table)))
+        states.append(TableState(str(table.name), *left, *digest_of(rebuilt, table)))
     return states
 
 

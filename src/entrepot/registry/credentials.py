@@ -97,7 +97,7 @@ def vc_jwt(source: CredentialSource, key: PrivateKey, url: str, *, now: int) -> 
     }
     payload: dict[str, Any] = {
         "@context": ["https://www.w3.org/ns/credentials/v2", url + CONTEXT_PATH],
-        "id": f"{url}/certificates/{found.index}",
+        "id": f"{url}/registry/certificates/{found.index}",
         "type": ["VerifiableCredential", TYPES[found.kind]],
         "issuer": {"id": did, "name": source.operator.name, "party": source.operator.party},
         "validFrom": f"{found.valid_from}T00:00:00Z",

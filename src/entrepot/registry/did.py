@@ -73,7 +73,12 @@ def party_document(url: str, party: PartyView, keys: Sequence[KeyView]) -> dict[
     document["alsoKnownAs"] = [f"urn:entrepot:{identifier}" for identifier in party.identifiers]
     document["controller"] = [did, node_did(url)]
     document["service"] = [
-        _service(did, "registry", "RegistryEntry", f"{url}/parties/{quote(party.party, safe='')}")
+        _service(
+            did,
+            "registry",
+            "RegistryEntry",
+            f"{url}/registry/parties/{quote(party.party, safe='')}",
+        )
     ]
     return document
 

@@ -34,6 +34,13 @@ def load_issuing_key(home: Path, *, passphrase: bytes | None = None) -> PrivateK
     return load_key(path, passphrase=passphrase)
 
 
+def held_issuing_key(home: Path, *, passphrase: bytes | None = None) -> PrivateKey | None:
+    """Return the issuing key of a home, or None where there is none: a follower makes none."""
+    if not (home / "keys" / f"{KEY_NAME}.pem").exists():
+        return None
+    return load_issuing_key(home, passphrase=passphrase)
+
+
 def enrol_issuing_key(node: Node, key: PrivateKey, *, issued_at: int) -> int:
     """Make the log say that `key` issues credentials; return the index of the act that does.
 

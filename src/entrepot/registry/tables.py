@@ -144,7 +144,7 @@ CERTIFICATES: Final = sa.Table(
     sa.Column("issued_at", sa.BigInteger, nullable=False),
     sa.Column("issued_by", sa.LargeBinary(32)),
     sa.Column("status_index", sa.BigInteger, nullable=False, unique=True),
-    sa.Column("revoked_index", sa.BigInteger),
+    sa.Column("revoked_index", sa.BigInteger, index=True),
     sa.Column("revoked_at", sa.BigInteger),
     sa.Column("revoked_for", sa.String(80), nullable=False),
 )

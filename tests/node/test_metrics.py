@@ -23,7 +23,7 @@ from entrepot.node.observing_logs import begin_logging
 from entrepot.node.settings import Logs
 from entrepot.port.clear.institution import PORT
 
-HEAVY = ("polars", "numpy", "pyarrow", "fastavro", "holidays", "tantivy", "obstore", "psycopg")
+HEAVY = ("polars", "numpy", "pyarrow", "fastavro", "holidays", "obstore", "psycopg")
 MORE = ("opentelemetry.sdk", "alembic", "cramjam")
 
 

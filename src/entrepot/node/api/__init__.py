@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from entrepot.node.api import acts, health, reads
+from entrepot.node.api import acts, credentials, health, reads, registry
 
-ROUTES: Final[list[Any]] = [*acts.ROUTES, *reads.ROUTES, *health.ROUTES]
+ROUTES: Final[list[Any]] = [
+    *acts.ROUTES,
+    *reads.ROUTES,
+    *registry.ROUTES_REGISTRY,
+    *credentials.ROUTES_CREDENTIALS,
+    *health.ROUTES,
+]

@@ -170,9 +170,27 @@ def right_body(party: Party, product: int, right: str = "hold", **changes: Any) 
     }
 
 
+def founded(node: Node, time: list[int], *, days: int, calendar: str, **founding: Any) -> World:
+    """Found the registry on an open node; a registrar, who also decides, works for it."""
+    operator = Party("Operator", f"lei:{lei(1)}", node.party)
+    made = World(node, time, operator)
+    body = {
+        "name": "Test Exchange",
+        "identifier": {"scheme": "lei", "value": lei(1)},
+        "country": "CN",
+        "key": node.party.public.raw,
+        "notice": {"days": days, "calendar": calendar},
+        "decision": {"days": 20, "calendar": calendar},
+        **founding,
+    }
+    made.done(operator, "found-registry", body)
+    made.join(operator, "registrar", "admin", "registrar", "decider")
+    return made
+
+
 @contextmanager
 def world(home: Path, *, days: int = 10, calendar: str = "CN", **founding: Any) -> Iterator[World]:
-    """Open a node in `home` and found the registry; a registrar and a decider work for it."""
+    """Open a node in `home` and found the registry on it."""
     time = [NOW]
     node = open_node(
         home,
@@ -181,17 +199,4 @@ def world(home: Path, *, days: int = 10, calendar: str = "CN", **founding: Any) 
         clock=lambda: time[0],
     )
     with node:
-        operator = Party("Operator", f"lei:{lei(1)}", node.party)
-        made = World(node, time, operator)
-        body = {
-            "name": "Test Exchange",
-            "identifier": {"scheme": "lei", "value": lei(1)},
-            "country": "CN",
-            "key": node.party.public.raw,
-            "notice": {"days": days, "calendar": calendar},
-            "decision": {"days": 20, "calendar": calendar},
-            **founding,
-        }
-        made.done(operator, "found-registry", body)
-        made.join(operator, "registrar", "admin", "registrar", "decider")
-        yield made
+        yield founded(node, time, days=days, calendar=calendar, **founding)

@@ -122,7 +122,7 @@ def product_document(product: Product) -> Document:
         title=" ".join(metadata.title.values()),
         text="\n".join(pieces),
         filters=_product_filters(product, metadata),
-        newest=product.changed_at,
+        newest=product.changed_by,
         volume=metadata.volume.bytes,
     )
 
@@ -177,7 +177,7 @@ def party_documents(read: sa.Connection, *, after: int) -> Iterator[Document]:
                 "role": tuple(row.roles.split()),
                 "place": places_above([row.country]),
             },
-            newest=row.admitted_at,
+            newest=row.admitted_index,
         )
 
 

@@ -175,15 +175,15 @@ def workers() -> Iterator[list[Worker]]:
 
 
 @pytest.mark.slow
-def test_a_killed_leader_is_followed_within_seconds(
-    tmp_path: Path, postgres_url: str, workers: list[Worker]
-) -> None:
+@pytest.mark.usefixtures("store_url")
+def test_a_killed_leader_is_followed_within_seconds(tmp_path: Path, workers: list[Worker]) -> None:
     """kill -9 of the leading process under load, five times in a row."""
-    home, taken = tmp_path / "h", []
-    workers.append(Worker(home, postgres_url, "A"))
+    home: Path = tmp_path / "h"
+    url, taken = store_of(home), []
+    workers.append(Worker(home, url, "A"))
     workers[-1].wait_for("ack", 100)
     for name in "BCDEF":
-        leader, follower = workers[-1], Worker(home, postgres_url, name)
+        leader, follower = workers[-1], Worker(home, url, name)
         workers.append(follower)
         follower.wait_for("follows")
         time.sleep(0.3)
@@ -191,7 +191,7 @@ def test_a_killed_leader_is_followed_within_seconds(
         taken.append(follower.wait_for("ack") - killed)
         follower.wait_for("ack", 100)
     workers[-1].end()
-    acts = check_nothing_lost_or_doubled(home, postgres_url, workers)
+    acts = check_nothing_lost_or_doubled(home, url, workers)
     print(f"takeover after kill -9: {', '.join(f'{s:.2f}' for s in taken)} s; {acts:,} acts")
     assert max(taken) < 5
 

@@ -137,11 +137,13 @@ def forged(tmp_path: Path, entry: bytes, opening: Opening | None) -> None:
     verify_export(tmp_path / "x")
 
 
+@pytest.mark.usefixtures("store_url")
 def test_an_entry_of_the_log_about_itself_proves_no_act(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="not that of an act"):
         forged(tmp_path, encode_own_entry("erasure", NOW, 7), None)
 
 
+@pytest.mark.usefixtures("store_url")
 @pytest.mark.parametrize("lie", ["act id", "outcome", "none"])
 def test_act_ruling_and_entry_must_be_of_each_other(tmp_path: Path, lie: str) -> None:
     with open_toy(tmp_path / "h") as node:
@@ -160,6 +162,7 @@ def test_act_ruling_and_entry_must_be_of_each_other(tmp_path: Path, lie: str) ->
         forged(tmp_path, entry, opening)
 
 
+@pytest.mark.usefixtures("store_url")
 def test_an_opening_with_parts_of_a_wrong_form_is_refused(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         answer = node.sequencer.submit(count_act(node))

@@ -2,6 +2,9 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from kernel_toy import count_act, open_toy, totals
 
 from entrepot.kernel.errors import Error, InvalidInput, NotFound, StorageError
 from entrepot.kernel.home import default_home, open_node
-from entrepot.kernel.store import META, Store, read_meta
+from entrepot.kernel.store import META, NotLeader, Store, StoreBusy, read_meta
 
 
 def test_the_database_is_durable_and_has_one_schema(tmp_path: Path) -> None:
@@ -25,6 +28,68 @@ def test_the_database_is_durable_and_has_one_schema(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(NotFound):
         Store.open(tmp_path / "absent.sqlite")
+
+
+def test_a_store_is_named_by_path_or_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for where in (
+        "s.sqlite",
+        "sqlite:///s.sqlite",
+        f"sqlite:///{tmp_path}/s.sqlite",
+        Path("s.sqlite"),
+    ):
+        store = Store.open(where, create=True)
+        assert store.path is not None and store.path.resolve() == tmp_path / "s.sqlite"
+        assert not store.is_postgres and store.durability_faults() == []
+        store.close()
+    for bad in ("mysql://user:sEcret@host/x", "file:x", "sqlite:", "", "postgresql+asyncpg://x/y"):
+        with pytest.raises((InvalidInput, NotFound)) as caught:
+            Store.open(bad)
+        assert "sEcret" not in str(caught.value)
+
+
+def test_a_follower_reads_beside_the_writer_and_does_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with pytest.raises(NotFound):
+        Store.open(path, writer=False)
+    assert not list(tmp_path.iterdir()), "a reader makes nothing"
+    writer = Store.open(path, create=True, advertised_url="http://here.example")
+    follower = Store.open(path, writer=False)
+    with writer.writing() as write:
+        write.execute(META.insert().values(key="a", value="b"))
+    with follower.reading() as read:
+        assert read_meta(read, "a") == "b"
+        with writer.writing() as write:  # a reader sees one state throughout
+            write.execute(META.update().where(META.c.key == "a").values(value="c"))
+        assert read_meta(read, "a") == "b"
+    for transaction in (follower.writing, follower.writing_local):
+        with pytest.raises(NotLeader) as caught, transaction():
+            pass
+        assert caught.value.leader_url == "http://here.example"
+    assert not follower.promote() and not follower.held() and writer.held()
+    with pytest.raises(StoreBusy):
+        Store.open(path)
+    closing = threading.Timer(0.3, writer.close)
+    closing.start()
+    assert follower.promote(wait_s=10) and follower.held() and follower.leader_url() == ""
+    closing.join()
+    follower.step_down()
+    assert not follower.leads
+    Store.open(path).close()
+    follower.close()
+
+
+def test_opening_sqlite_loads_nothing_of_postgresql(tmp_path: Path) -> None:
+    program = (
+        "import sys; from entrepot.kernel.store import Store\n"
+        "Store.open(sys.argv[1], create=True).close()\n"
+        "print(sorted({'psycopg', 'alembic'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "s.sqlite")],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert run.stdout == "[]\n"
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:

@@ -137,8 +137,12 @@ class PostgresDatabase:
         """Let the server reclaim dead row versions (VACUUM). What that leaves: docs/operating."""
         with self._locals.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in tables:
-                autocommit.exec_driver_sql(f'VACUUM "{table}"')
+            autocommit.exec_driver_sql("SET statement_timeout = 0")  # a large table takes its time
+            try:
+                for table in tables:
+                    autocommit.exec_driver_sql(f'VACUUM "{table}"')
+            finally:
+                autocommit.exec_driver_sql("RESET statement_timeout")
 
     def integrity_faults(self) -> list[str]:
         """Return damage the server knows of: pages that failed their checksum, invalid indexes.

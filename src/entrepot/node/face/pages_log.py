@@ -28,8 +28,7 @@ _DAY_SECONDS: Final = 86_400
 
 def node_of(request: AnyRequest) -> Node:
     """Return the open node behind a request."""
-    node = surroundings_of(request).running.node
-    assert isinstance(node, Node)
+    node: Node = surroundings_of(request).running.node
     return node
 
 

@@ -1,4 +1,4 @@
-"""One entry of the log: what it says, the proofs that it is there, and their check in the browser."""
+"""One entry of the log: what it says, and the proofs that it is there, for the browser to check."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def answer_page(request: AnyRequest, job: Job, wrong: str, wrong_fact: str) -> S
                 for item in assessment.human
                 if item.fact not in {one.fact for one in asked}
             ],
-            given=given_rows(library, job),
+            answered=given_rows(library, job),
             wrong=wrong,
             wrong_fact=wrong_fact,
             today=desk.today(),

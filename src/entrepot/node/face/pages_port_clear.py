@@ -24,7 +24,7 @@ from entrepot.node.face.language import t
 from entrepot.node.face.pages_port_assess import place_names
 from entrepot.node.face.people import Person, person_of, require_duty
 from entrepot.node.face.porters import desk_behind, job_context, own_job
-from entrepot.node.face.porting import Desk, read_answer
+from entrepot.node.face.porting import Desk, read_answer, way_key
 from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
@@ -73,7 +73,7 @@ def _clear_page(
     desk = desk_behind(request)
     library = desk.running.library()
     plan = desk.planned(job)
-    way = desk.way(plan, job.way or (plan.ways[0].kind if plan.ways else ""))
+    way = desk.way(plan, job.way or (way_key(plan.ways[0]) if plan.ways else ""))
     person = person_of(request)
     kept = job.parties
     name = place_names(request)
@@ -85,6 +85,7 @@ def _clear_page(
             request,
             job,
             way=way,
+            key=way_key(way),
             ends=(name(plan.flow.origin), name(plan.flow.destination)),
             todo=_todo(way, library.vocabulary),
             other=[item for item in way.remaining if _blocks(item) and not item.fact],

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from entrepot.node.face.pages_port_assess import place_names
 from entrepot.node.face.porters import desk_behind, job_context, own_job
+from entrepot.node.face.porting import way_key
 from entrepot.node.face.rendering import page
 from entrepot.node.face.visitors import AnyRequest
 from entrepot.port.plan.model import Plan, Way
@@ -56,6 +57,7 @@ def show_plan(request: AnyRequest, id_: FromPath[str]) -> Shown:
             plan=plan,
             ends=(name(plan.flow.origin), name(plan.flow.destination)),
             dots=way_dots(plan),
+            way_key=way_key,
             width=_WIDTH,
             height=_HEIGHT,
             left=_LEFT,

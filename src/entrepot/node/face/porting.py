@@ -126,14 +126,20 @@ class Desk:
         """Return the plan. Raises NotFound when there is none yet."""
         return msgspec.json.decode(self._content(job, "plan.json"), type=Plan)
 
-    def way(self, plan: Plan, kind: str) -> Way:
-        """Return the way of a kind. Raises NotFound when the plan has none such."""
+    def way(self, plan: Plan, key: str) -> Way:
+        """Return the way of a key; where facts have changed its route, that of the same kind.
+
+        Raises NotFound when the plan has none such.
+        """
         for way in plan.ways:
-            if way.kind == kind:
+            if way_key(way) == key:
+                return way
+        for way in plan.ways:
+            if way.kind == key.partition("/")[0]:
                 return way
         raise NotFound(
             "the plan has no such way any more",
-            value=kind,
+            value=key,
             remedy="facts have changed; choose another way of the plan",
         )
 
@@ -296,6 +302,11 @@ class Act(msgspec.Struct, frozen=True):
     def plain(self) -> dict[str, Any]:
         """Return the body."""
         return msgspec.msgpack.decode(self.body, type=dict[str, Any])
+
+
+def way_key(way: Way) -> str:
+    """Return what names a way while numbers shift: its kind, its route, what is elected."""
+    return "/".join([way.kind, way.outcome, *sorted(way.choices)])
 
 
 def desk_of(state: Any) -> Desk:

@@ -111,7 +111,11 @@ def party_key(name: str) -> PrivateKey:
 
 
 def open_registry(
-    home: Path, *, clock: Clock | None = None, institutions: tuple[Institution, ...] = ()
+    home: Path,
+    *,
+    clock: Clock | None = None,
+    institutions: tuple[Institution, ...] = (),
+    store: str = "",
 ) -> Toy:
     """Open a node with the registry and no act yet."""
     clock = clock or Clock()
@@ -119,6 +123,7 @@ def open_registry(
         home,
         institutions=(registry_institution(), *institutions),
         relying_party=SITE,
+        store=store,
         clock=clock,
     )
     return Toy(node, clock)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc import jws as foreign_jws
 from joserfc import jwt as foreign_jwt
 from joserfc.errors import SecurityWarning
@@ -32,7 +35,7 @@ from entrepot.registry.credentials import (
     vc_jwt,
 )
 from entrepot.registry.issuing import enrol_issuing_key, load_issuing_key
-from entrepot.registry.jws import from_base64url, jwk, parse_token, sign_token
+from entrepot.registry.jws import from_base64url, jwk, key_name, parse_token, sign_token
 from entrepot.registry.statuslists import (
     BITS,
     TTL_S,
@@ -398,3 +401,46 @@ def test_types_and_context_are_described(issued: Issued) -> None:
     assert payload.keys() - standard <= terms.keys()
     assert payload["credentialSubject"].keys() - {"id", "name"} <= terms.keys()
     assert payload["evidence"][0].keys() - {"type"} <= terms.keys()
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_an_issuer_signs_is_a_credential_or_refused(data: st.DataObject) -> None:
+    """A dishonest issuer's token gives an answer or a VerificationError, nothing else."""
+    key = key_from_seed(b"i" * 32)
+    claims: dict[str, Any] = {
+        "iss": URL, "vct": f"{URL}/credentials/types/provider", "iat": 1_790_000_000,
+        "nbf": 1_789_000_000, "exp": 1_890_000_000, "cnf": {"jwk": jwk(key.public)},
+        "status": {"status_list": {"idx": 0, "uri": "x"}}, "party": NORTH,
+        "certificate": {"number": 1, "kind": "provider", "begin": "2026-09-21", "until": "x"},
+        "log_proof": {"issued": {"logIndex": 1, "entry": "", "receipt": ""}, "issuingKey": {}},
+        "issuer": {"id": "did:web:node.example"}, "validFrom": "2026-09-21", "evidence": [{}],
+        "credentialSubject": {"party": NORTH}, "credentialStatus": {},
+        "status_list": {"bits": 1, "lst": ""}, "ttl": 1, "sub": "x", "log": {},
+    }  # fmt: skip
+    for name in data.draw(st.sets(st.sampled_from(sorted(claims)), max_size=3)):
+        claims[name] = data.draw(JSON_VALUES)
+    for name in data.draw(st.sets(st.sampled_from(sorted(claims)), max_size=6)):
+        del claims[name]
+    asked = Asked(now=1_790_000_000, issuer_key=key.public, status_list="a.b.c")
+    name = parse_token(sign_token(key, {"kid": key_name(key.public)}, {})).header["kid"]
+    for typ, kid, tail in (
+        ("dc+sd-jwt", name, "~"),
+        ("vc+jwt", f"did:web:node.example#{name}", ""),
+    ):
+        text = sign_token(key, {"typ": typ, "kid": kid}, claims) + tail
+        for question in (asked, replace(asked, status_list="")):
+            with suppress(VerificationError):
+                assert verify_credential(text, question).form == typ
+    for typ in ("statuslist+jwt", "vc+jwt"):
+        with suppress(VerificationError):
+            verify_status_list(
+                sign_token(key, {"typ": typ}, claims), now=1_790_000_000, issuer_key=key.public
+            )

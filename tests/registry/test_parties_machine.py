@@ -31,7 +31,7 @@ from software_passkey import SoftwarePasskey
 from entrepot.kernel.audit import audit
 from entrepot.kernel.decisions import Granted, Referred
 from entrepot.kernel.errors import Error
-from entrepot.registry import acts
+from entrepot.registry import acts, views
 from entrepot.registry.acts import ReasonGiven
 from entrepot.registry.institution import due, registry_institution
 from entrepot.registry.tables import APPLICATIONS, IDENTIFIERS, KEYS, MEMBERS, PARTIES
@@ -168,9 +168,13 @@ def test_any_sequence_of_acts_keeps_the_invariants(
         assert [check for check in checks if not check.passed] == []
 
 
-def test_a_whole_course_is_kept_and_replayed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_whole_course_is_kept_and_replayed(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
     """A sequence that is known to do much, so that the machine above is known to mean something."""
-    toy = open_registry(tmp_path, clock=Clock())
+    store = request.getfixturevalue("postgres_url") if database == "postgresql" else ""
+    toy = open_registry(tmp_path, clock=Clock(), store=store)
     found(toy, recovery_days=3)
     course = [
         ("apply", "North", "North", "admin of North", 0),
@@ -180,14 +184,20 @@ def test_a_whole_course_is_kept_and_replayed(tmp_path: Path) -> None:
         ("add", "North", "third", "fifth", 0),
         ("revoke", "third", "North", "fifth", 0),
         ("update", "North", "North", "fifth", 0),
-        ("admit", "admin of North", "North", "fifth", 1),
+        ("admit", "admin of North", "North", "fifth", 0),
         ("recover", "registrar", "fourth", "fifth", 0),
         ("close", "node", "North", "fifth", 0),
         ("wait", "node", "North", "fifth", 1),
         ("update", "fourth", "fourth", "fifth", 0),
         ("remove", "admin of North", "North", "fifth", 0),
     ]
-    assert run(toy, course) >= 6
+    assert run(toy, course) == 8
+    assert toy.read(views.parties, text="FOU", role="buyer", country="DE").total == 1
+    north = toy.read(views.find_party, NORTH)
+    assert (north.name, north.roles) == ("fourth 0", ("buyer",))
+    assert [key.revoked_for for key in toy.read(views.keys_of, NORTH)] == ["lost", "recovered", ""]
+    assert [len(m.duties) for m in toy.read(views.members_of, NORTH)] == [1]
+    assert len(toy.read(views.history_of, NORTH, limit=3)) == 3
     toy.node.close()
-    checks = audit(tmp_path, (registry_institution(),))
+    checks = audit(tmp_path, (registry_institution(),), store=store)
     assert [check for check in checks if not check.passed] == []

@@ -18,7 +18,13 @@ from entrepot.kernel.keys import PublicKey
 from entrepot.registry import sdjwt
 from entrepot.registry.credentials import SD_JWT_TYPE, VC_TYPE
 from entrepot.registry.deadlines import day_of
-from entrepot.registry.jws import UnverifiedToken, key_name, key_of_jwk, parse_token
+from entrepot.registry.jws import (
+    UnverifiedToken,
+    is_moment,
+    key_name,
+    key_of_jwk,
+    parse_token,
+)
 from entrepot.registry.logproof import (
     LogProof,
     proven_certificate,
@@ -167,7 +173,7 @@ def _certified(form: str, claims: Mapping[str, Any]) -> _Certified:
     given = inner.get("certificate") if isinstance(inner, dict) else None
     if given is None and form == SD_JWT_TYPE:
         begin, until = claims.get("nbf"), claims.get("exp")
-        if not isinstance(begin, int) or not isinstance(until, int):
+        if not is_moment(begin) or not is_moment(until):
             raise VerificationError("the credential has no term")
         kind = str(claims.get("vct")).rsplit("/", 1)[-1]
         return _Certified(-1, kind, day_of(begin).isoformat(), day_of(until - 1).isoformat())
@@ -219,10 +225,10 @@ def _check_status(asked: Asked, form: str, claims: Mapping[str, Any]) -> tuple[b
     if not asked.status_list:
         return False, None
     if form == SD_JWT_TYPE:
-        reference = claims.get("status", {}).get("status_list", {})
+        reference = _object(_object(claims.get("status")).get("status_list"))
         uri, place = reference.get("uri"), reference.get("idx")
     else:
-        entry = claims.get("credentialStatus", {})
+        entry = _object(claims.get("credentialStatus"))
         uri, place = entry.get("statusListCredential"), entry.get("statusListIndex")
     found = verify_status_list(
         asked.status_list, now=asked.now, log_keys=asked.log_keys, issuer_key=asked.issuer_key
@@ -234,6 +240,10 @@ def _check_status(asked: Asked, form: str, claims: Mapping[str, Any]) -> tuple[b
     except ValueError:
         raise VerificationError("the credential names no place in its list") from None
     return found.is_revoked(index), found.tree_size
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _term_status(said: _Certified, day: str) -> str:

@@ -13,7 +13,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -23,6 +23,8 @@ from entrepot.kernel.keys import Algorithm, PrivateKey, PublicKey
 
 TOKEN_MAX_BYTES: Final = 512 * 1024
 """Largest token read: a credential with its proofs has about 20 KiB, a status list below 50."""
+MOMENT_MAX_S: Final = 253_370_764_800
+"""9999-01-01, UTC."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ALGORITHMS: Final = ("EdDSA", "Ed25519")
@@ -90,6 +92,11 @@ def from_base64url(text: str) -> bytes:
     if to_base64url(raw) != text:
         raise VerificationError("a part of the token is spelt in another way than it must be")
     return raw
+
+
+def is_moment(value: object) -> TypeGuard[int]:
+    """Say whether a claim is a time that a calendar has: POSIX seconds up to the year 9999."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOMENT_MAX_S
 
 
 def jwk(key: PublicKey) -> dict[str, str]:

@@ -68,10 +68,11 @@ def log_proof(log: Log, index: int) -> LogProof:
 
 def read_proof(given: object) -> LogProof:
     """Return a proof from its JSON values, unverified. Raises VerificationError."""
-    if not isinstance(given, Mapping) or not isinstance(given.get("logIndex"), int):
+    index = given.get("logIndex") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or isinstance(index, bool) or not isinstance(index, int):
         raise VerificationError("the proof of the log is malformed")
     entry, receipt = (from_base64url(str(given.get(name))) for name in ("entry", "receipt"))
-    return LogProof(int(given["logIndex"]), entry, receipt)
+    return LogProof(index, entry, receipt)
 
 
 def proven_effects(proof: LogProof, log_keys: LogKeys) -> ProvenEffects:

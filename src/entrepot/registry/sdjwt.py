@@ -22,6 +22,7 @@ from entrepot.registry.jws import (
     TOKEN_MAX_BYTES,
     UnverifiedToken,
     from_base64url,
+    is_moment,
     key_of_jwk,
     parse_token,
     sign_token,
@@ -150,7 +151,7 @@ def verify_binding(
     if said.get("sd_hash") != _digest(read.bound_text):
         raise VerificationError("the key binding is of another presentation")
     at = said.get("iat")
-    if not isinstance(at, int) or abs(now - at) > BINDING_AGE_MAX_S:
+    if not is_moment(at) or abs(now - at) > BINDING_AGE_MAX_S:
         raise VerificationError("the presentation is too old, or from the future", value=at)
 
 

@@ -29,6 +29,7 @@ from entrepot.registry.did import node_did
 from entrepot.registry.jws import (
     UnverifiedToken,
     from_base64url,
+    is_moment,
     key_name,
     parse_token,
     sign_token,
@@ -197,7 +198,7 @@ def verify_status_list(
         raise VerificationError("not a status list", value=typ)
     payload = token.payload
     issued, expires = payload.get("iat"), payload.get("exp")
-    if not isinstance(issued, int) or not isinstance(expires, int):
+    if not is_moment(issued) or not is_moment(expires):
         raise VerificationError("the status list has no time")
     if not issued - _CLOCKS_APART_S <= now <= expires + _CLOCKS_APART_S:
         raise VerificationError(

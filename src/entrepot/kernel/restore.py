@@ -3,8 +3,9 @@
     (1) the manifest is signed by the log's key, every file is there, unchanged
     (2) the entries hash to the checkpoint's root, with those pending to the sequenced root
     (3) tiles, records, settings and local tables are written; the store says `restoring`
-    (4) everything is checked as `fsck` does: bodies, signatures, each act once
-    (5) state is rebuilt from the records; its digests are those of the backup
+    (4) state is rebuilt from the records; its digests are those of the backup
+    (5) everything is checked as `fsck` does: bodies, signatures under the keys that state knows,
+        each act once
     (6) no witness has seen more of this log than the backup has
     (7) the store stops saying `restoring`: the home may be opened
 
@@ -127,8 +128,8 @@ def restore(  # noqa: PLR0913 - what to verify against, all by keyword
         note = _read(folder / CHECKPOINT_FILE)
         log_files.replace_checkpoint(note, on_step=lambda _step: None)
         log_files.make_durable(written)
-        _check_records(target, institutions, on_progress)
         acts, reshaped = _make_state(target, manifest, store, institutions, on_progress)
+        _check_records(target, institutions, on_progress)
         _require_newest(manifest, newest_known)
         with store.writing() as write:
             write_meta(write, RESTORING, "")
@@ -325,7 +326,7 @@ def _load_local(folder: Path, manifest: Manifest, store: Store, leave_out: Colle
 def _check_records(
     target: Target, institutions: tuple[Institution, ...], on_progress: OnProgress
 ) -> None:
-    """Step 4."""
+    """Step 5."""
     for check in audit_records(
         target.home, institutions, store=target.store, on_progress=on_progress
     ):
@@ -342,7 +343,7 @@ def _make_state(
     institutions: tuple[Institution, ...],
     on_progress: OnProgress,
 ) -> tuple[int, tuple[str, ...]]:
-    """Step 5: rebuild, compare with the digests; return acts, and institutions of another shape."""
+    """Step 4: rebuild, compare with the digests; return acts, and institutions of another shape."""
     with open_snapshot(target.home, target.store) as snapshot:
         snapshot.pending = snapshot.pending_after(manifest.published)
         acts = rebuild(snapshot, manifest.published, institutions, store, on_progress)

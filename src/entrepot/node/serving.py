@@ -35,13 +35,15 @@ def serve(
     *,
     on_ready: Callable[[], None] | None = None,
     parts: Sequence[str] = PARTS,
+    also: Sequence[Background] = (),
 ) -> None:
     """Serve until SIGTERM or SIGINT; the running node is closed when this returns.
 
-    `on_ready` is called once requests can be answered.
+    `on_ready` is called once requests can be answered; `also` is more work in the background.
     """
+    works = [*background(parts), *also]
     try:
-        asyncio.run(_serve(running, make_app(running, parts), background(parts), on_ready))
+        asyncio.run(_serve(running, make_app(running, parts), works, on_ready))
     finally:
         running.close()
 

@@ -102,15 +102,22 @@ class Leadership:
 
         Never waits for a transaction. Once False it stays so until `acquire` succeeds again.
         """
-        if not self._is_leader:
-            return False
-        if not self._turn.acquire(blocking=False):
-            return True
-        try:
-            self._ping()
-        finally:
-            self._turn.release()
+        if self._is_leader and self._turn.acquire(blocking=False):
+            try:
+                self._ping()
+            finally:
+                self._turn.release()
         return self._is_leader
+
+    def confirmed(self) -> bool:
+        """Say the same after asking the server in any case, once a transaction under way ended."""
+        if self._is_leader and self._turn.acquire(timeout=QUEUE_S):
+            try:
+                self._ping()
+            finally:
+                self._turn.release()
+            return self._is_leader
+        return False
 
     def _ping(self) -> None:
         """Speak to the server once; what goes wrong with that costs the leadership."""

@@ -101,8 +101,12 @@ class PostgresDatabase:
         return self._leadership.leads
 
     def held(self) -> bool:
-        """Say whether this process is the writer; asks the server."""
+        """Say whether this process is the writer; asks the server unless it is just writing."""
         return self._leadership.held()
+
+    def confirmed(self) -> bool:
+        """Say whether this process is the writer; asks the server in any case."""
+        return self._leadership.confirmed()
 
     def step_down(self) -> None:
         """End the leader's session, and with it its lock. Safe to call twice."""

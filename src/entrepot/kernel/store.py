@@ -154,8 +154,8 @@ class Store:
         return self._database.held()
 
     def confirm_writer(self) -> None:
-        """Raise NotLeader unless this process is the writer at this moment."""
-        if not self.held():
+        """Raise NotLeader unless this process is the writer now. Not inside a transaction."""
+        if not self._database.confirmed():
             raise self._not_leader()
 
     def leader_url(self) -> str:

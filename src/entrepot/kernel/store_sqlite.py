@@ -65,7 +65,7 @@ class SqliteDatabase:
         """Say whether this process is the writer."""
         return self.path is None or self._lock is not None
 
-    held = leads  # the lock of an open file cannot be lost
+    held = confirmed = leads  # the lock of an open file cannot be lost
 
     def close(self) -> None:
         """Close the connections and give the writer's lock back. Safe to call twice."""

@@ -120,6 +120,16 @@ def test_a_lost_session_costs_the_leadership_and_nothing_else(
     postgres_server.drop_database(url)
 
 
+def test_who_asks_seldom_for_the_lock_asks_anew(postgres_server: Any, postgres_url: str) -> None:
+    leader = Store.open(postgres_url, create=True)
+    follower = Store.open(postgres_url, writer=False)
+    assert not follower.promote()
+    leader.close()
+    cut_sessions(postgres_server, postgres_url)  # as idle_session_timeout does
+    assert follower.promote() and follower.held()
+    follower.close()
+
+
 def test_a_leader_that_was_overtaken_cannot_append(tmp_path: Path, postgres_url: str) -> None:
     """The comparison holds even where the lock does not: the row is moved behind the leader."""
     with open_node(tmp_path / "h", institutions=(TOY,), store=postgres_url) as node:

@@ -75,11 +75,13 @@ class Leadership:
         with self._turn, database_faults(self._where):
             if self._is_alive() and self._is_leader:
                 return True
-            if self._session is None or not self._is_alive():
+            session = self._session
+            # Who asks seldom has a session that the server has ended meanwhile as idle.
+            if session is None or not self._is_alive() or not answers(session.connection):
                 self._drop()
-                self._session = self._engine.connect()
-            with self._session.begin():
-                row = self._session.execute(_TRY, {"class": LOCK_CLASS})
+                session = self._session = self._engine.connect()
+            with session.begin():
+                row = session.execute(_TRY, {"class": LOCK_CLASS})
                 self._is_leader = bool(row.scalar_one())
             if self._is_leader:
                 self._stop = threading.Event()

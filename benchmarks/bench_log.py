@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -133,6 +135,30 @@ def append_rounds(node: Node) -> dict[str, Callable[[], int]]:
 whole_acts_seconds: list[float] = []
 
 
+def tessera_rate(folder: Path, seconds: float) -> float | None:
+    """Return how many entries a second a Tessera log takes in this process's place, or None.
+
+    The same batches on the same file system, in Tessera's own process: every entry has its durable
+    index when it is counted, while tiles and checkpoint follow in the background, which ours has
+    done by then too. None when Go or its modules are not here.
+    """
+    go = shutil.which("go")
+    if go is None:
+        return None
+    program = folder / "check"
+    source = Path(__file__).resolve().parents[1] / "conformance" / "go"
+    built = subprocess.run([go, "build", "-o", str(program), "."], cwd=source, capture_output=True)
+    if built.returncode:
+        return None
+    done = subprocess.run(
+        [str(program), "rate", str(folder / "tessera"), str(BATCH), str(seconds)],
+        capture_output=True,
+        text=True,
+        timeout=60 + seconds,
+    )
+    return None if done.returncode else float(json.loads(done.stdout)["entries_s"])
+
+
 def run(seconds_budget: float) -> list[dict[str, Any]]:
     """Measure within about `seconds_budget` seconds; one dict per row: name, value, unit, ratio."""
     whole_acts_seconds.clear()
@@ -147,6 +173,9 @@ def run(seconds_budget: float) -> list[dict[str, Any]]:
             found = rates(rounds, seconds_budget * 0.6)
             found |= rates({"verify": ours["verify"], "acts": ours["acts"]}, seconds_budget * 0.4)
             found["acts"] = 200 / statistics.median(whole_acts_seconds[1:])
+        tessera = tessera_rate(base, seconds_budget * 0.2)
+        if tessera is not None:
+            found["tessera"] = tessera
     return table(found)
 
 
@@ -156,6 +185,11 @@ def table(found: dict[str, float]) -> list[dict[str, Any]]:
     rows = [
         ("durable appends, batches of 1,000", ours, {"goal": ours / GOAL_PER_S}),
         ("pymerkle SQLite, bulk of 1,000", found["pymerkle"], {"ours": ours / found["pymerkle"]}),
+        *(
+            [("Tessera (Go), POSIX files, batches of 1,000", found["tessera"],
+              {"ours": ours / found["tessera"]})]
+            if "tessera" in found else []
+        ),
         ("bare SHA-256 tree and one fsync", found["bare"], {"ours": ours / found["bare"]}),
         ("acts verified (Ed25519, strict CBOR)", found["verify"], {}),
         ("acts end to end, batches of 200", found["acts"], {"verify": found["acts"]

@@ -4,6 +4,7 @@
 //	check fsck URL VKEYS                  Tessera's fsck
 //	check append FOLDER POLICY            a Tessera log whose checkpoints our witness cosigns
 //	check cosigned NOTE VKEY              cosignature/v1 of a checkpoint, by transparency-dev/formats
+//	check rate FOLDER ENTRIES SECONDS     how fast a Tessera log takes entries (for benchmarks/)
 //
 // It prints one JSON object per check: what was checked, how often it held, and how many
 // forgeries it refused. It exits with 1 at the first thing that does not hold.
@@ -22,6 +23,8 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +66,8 @@ func main() {
 		err = runFsck(arguments[0], arguments[1])
 	case "append":
 		err = appendWitnessed(arguments[0], arguments[1])
+	case "rate":
+		err = rate(arguments[0], arguments[1], arguments[2])
 	case "cosigned":
 		err = cosigned(arguments[0], arguments[1])
 	default:
@@ -383,6 +388,80 @@ func appendWitnessed(folder, policyFile string) error {
 	}
 	const module = "github.com/transparency-dev/tessera"
 	report(finding{module, version(module), "a foreign log, cosigned by our witness before it publishes", held, 0})
+	return nil
+}
+
+// rate appends entries of 330 bytes in rounds, as many at once as a batch holds, and waits until each
+// has its durable index; it prints rounds and the median rate. Publication follows in the background,
+// as Tessera has it; the last checkpoint is awaited at the end.
+func rate(folder, batchText, secondsText string) error {
+	batch, err := strconv.Atoi(batchText)
+	if err != nil {
+		return err
+	}
+	seconds, err := strconv.ParseFloat(secondsText, 64)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	secret, _, err := note.GenerateKey(rand.Reader, "tessera.example/log")
+	if err != nil {
+		return err
+	}
+	signer, err := note.NewSigner(secret)
+	if err != nil {
+		return err
+	}
+	driver, err := posix.New(ctx, posix.Config{Path: folder})
+	if err != nil {
+		return err
+	}
+	options := tessera.NewAppendOptions().
+		WithCheckpointSigner(signer).
+		WithCheckpointInterval(time.Second).
+		WithBatching(uint(batch), 5*time.Millisecond).
+		WithPushback(uint(4 * batch))
+	appender, shutdown, logReader, err := tessera.NewAppender(ctx, driver, options)
+	if err != nil {
+		return err
+	}
+	awaiter := tessera.NewPublicationAwaiter(ctx, logReader.ReadCheckpoint, 50*time.Millisecond)
+	var rates []float64
+	var last tessera.IndexFuture
+	content := make([]byte, 330)
+	for began := time.Now(); time.Since(began).Seconds() < seconds; {
+		round := time.Now()
+		futures := make([]tessera.IndexFuture, batch)
+		for at := range futures {
+			if _, err := rand.Read(content); err != nil {
+				return err
+			}
+			futures[at] = appender.Add(ctx, tessera.NewEntry(bytes.Clone(content)))
+		}
+		for _, future := range futures {
+			if _, err := future(); err != nil {
+				return err
+			}
+		}
+		last = futures[batch-1]
+		rates = append(rates, float64(batch)/time.Since(round).Seconds())
+	}
+	if _, _, err := awaiter.Await(ctx, last); err != nil {
+		return err
+	}
+	if err := shutdown(ctx); err != nil {
+		return err
+	}
+	slices.Sort(rates)
+	line, err := json.Marshal(map[string]any{
+		"version":   version("github.com/transparency-dev/tessera"),
+		"rounds":    len(rates),
+		"entries_s": rates[len(rates)/2],
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(line))
 	return nil
 }
 

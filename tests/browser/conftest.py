@@ -81,6 +81,19 @@ class Stand:
         assert isinstance(outcome, Answer), outcome
         return outcome
 
+    def submit_due(self) -> int:
+        """Submit what falls due by now, as the node's own duties do; return how many acts."""
+        store, count = self.running.node.store, 0
+        for institution in self.running.institutions:
+            if institution.due is None:
+                continue
+            with store.reading() as read:
+                due = institution.due(read, self.clock())
+            for act in due:
+                self.submit(act.kind, act.body)
+                count += 1
+        return count
+
     def invitation(self, party: str, *duties: str, first: bool = False) -> str:
         store = self.running.node.store
         token = make_invitation(store, party, duties, now=self.clock(), first=first)

@@ -86,6 +86,8 @@ def file_right(request: AnyRequest) -> Shown:
         problems["product"] = t(language, "rights.need.product")
     body: dict[str, Any] = {**fields, "product": product, "holder": person.party}
     body |= read_source(form)
+    if not body["evidence"] and "source" not in body:
+        problems.setdefault("evidence", t(language, "rights.need.evidence"))
     problems = problems or _refused(request, FILE_RIGHT, body)
     if problems:
         return _right_page(request, person, dict(given_values(form)), problems)

@@ -24,5 +24,19 @@ addEventListener("DOMContentLoaded", () => {
       setTimeout(() => delete form.dataset.sent, 3000);
     });
   }
+  // Documents are hashed here and stay here: only their SHA-256 goes into the form.
+  for (const chooser of document.querySelectorAll("input[data-hash-into]")) {
+    chooser.removeAttribute("name");
+    chooser.addEventListener("change", async () => {
+      const field = document.getElementById(chooser.dataset.hashInto);
+      const lines = field.value.split("\n").filter((line) => line.trim());
+      for (const file of chooser.files) {
+        const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+        lines.push([...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join(""));
+      }
+      field.value = [...new Set(lines)].join("\n");
+      chooser.value = "";
+    });
+  }
   for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden = false;
 });

@@ -161,8 +161,14 @@ class Leadership:
             yield self._session
 
     def release(self) -> None:
-        """Give the lock back by ending the session. Safe to call twice."""
+        """Give the lock back and end the session. Safe to call twice.
+
+        The lock first: a session ends only after its client has closed it, and a follower that asks
+        at once shall get it.
+        """
         with self._turn:
+            if self._is_leader and self._session is not None and self._is_alive():
+                answers(self._session.connection, "SELECT 1 FROM pg_advisory_unlock_all()")
             self._drop()
 
     def _drop(self) -> None:
@@ -176,7 +182,7 @@ class Leadership:
                 session.close()
 
 
-def answers(connection: Any) -> bool:
+def answers(connection: Any, question: str = "SELECT 1") -> bool:
     """Say whether a connection of psycopg, or one that SQLAlchemy wrapped, lives.
 
     Through libpq and outside a transaction: one round trip where a transaction takes three, and
@@ -185,7 +191,7 @@ def answers(connection: Any) -> bool:
     connection = getattr(connection, "dbapi_connection", connection)
     try:
         with database_faults(""):
-            return bool(connection.pgconn.exec_(b"SELECT 1").get_value(0, 0) == b"1")
+            return bool(connection.pgconn.exec_(question.encode()).get_value(0, 0) == b"1")
     except StorageError:
         return False
 

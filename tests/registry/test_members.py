@@ -18,6 +18,7 @@ from registry_toy import (
     lei,
     open_registry,
     party_key,
+    possession,
 )
 from software_passkey import PRESENT, SoftwarePasskey
 
@@ -202,3 +203,53 @@ def test_registration_of_the_software_passkey_is_what_servers_expect() -> None:
         credential_current_sign_count=0,
         require_user_verification=True,
     )
+
+
+def test_only_admins_the_member_and_registrars_remove(toy: Toy) -> None:
+    admin = toy.admins[NORTH]
+    granted(toy.approve(admin, acts.ADMIT_MEMBER, member(NORTH, "ann", "steward")))
+    granted(toy.approve(admin, acts.ADMIT_MEMBER, member(NORTH, "bob", "steward")))
+    body = acts.RemoveMember(NORTH, SoftwarePasskey("ann").kid)
+    assert codes(toy.sign(party_key("North"), acts.REMOVE_MEMBER, body)) == [
+        "registry.needs-person"
+    ]
+    for other in (toy.admins[SOUTH], SoftwarePasskey("bob")):
+        assert codes(toy.approve(other, acts.REMOVE_MEMBER, body)) == ["registry.not-of-party"]
+    granted(toy.approve(toy.registrar, acts.REMOVE_MEMBER, body))
+
+
+def test_an_approval_through_a_strangers_key_is_nobodys_for_every_kind(toy: Toy) -> None:
+    """The operator's key or one of the person's own party carries an approval, no other."""
+    admin, stranger = toy.admins[NORTH], party_key("South")
+    key = party_key("fresh")
+    person = SoftwarePasskey("ann").public
+    grounds = [acts.ReasonGiven("a", "b", "c")]
+    term = acts.Term("2026-09-21", "2026-09-22")
+    for kind, body in (
+        (acts.ADMIT_MEMBER, acts.AdmitMember(NORTH, person.raw, ["steward"])),
+        (acts.REMOVE_MEMBER, acts.RemoveMember(NORTH, admin.kid)),
+        (acts.UPDATE_PARTY, acts.UpdateParty(NORTH, name="x")),
+        (acts.ADD_KEY, acts.AddKey(NORTH, key.public.raw, possession(key, NORTH))),
+        (acts.REVOKE_KEY, acts.RevokeKey(NORTH, party_key("North").kid)),
+        (acts.RECOVER, acts.Recover(NORTH, key.public.raw, possession(key, NORTH), grounds)),
+        (acts.DECIDE, acts.Decide(1, "refuse", [], grounds)),
+        (acts.ISSUE, acts.Issue("provider", NORTH, term)),
+    ):
+        act = admin.approved_act(stranger, kind, acts.plain(body), issued_at=toy.clock())
+        assert codes(toy.submit(act))[0] == "registry.unknown-issuer", kind
+
+
+def test_parties_that_are_not_there_are_named_in_the_refusal(toy: Toy) -> None:
+    admin, key = toy.admins[NORTH], party_key("fresh")
+    grounds = [acts.ReasonGiven("a", "b", "c")]
+    nobody = "lei:nobody"
+    recovery = acts.Recover(nobody, key.public.raw, possession(key, nobody), grounds)
+    assert codes(toy.approve(toy.registrar, acts.RECOVER, recovery)) == ["registry.no-party"]
+    update = acts.UpdateParty(nobody, name="x")
+    assert codes(toy.approve(admin, acts.UPDATE_PARTY, update)) == ["registry.no-party"]
+    revoke = acts.RevokeKey(nobody, key.kid)
+    assert codes(toy.approve(admin, acts.REVOKE_KEY, revoke)) == [
+        "registry.no-party", "registry.key-unknown",
+    ]  # fmt: skip
+    cancel = acts.CancelRecovery(2)
+    assert codes(toy.approve(admin, acts.CANCEL_RECOVERY, cancel)) == ["registry.no-recovery"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,10 @@ MANY = {"Content-Type": "application/cbor-seq"}
 
 
 def settings_of(home: Path, **given: Any) -> Settings:
-    """Settings of a test: nothing from the environment; dots are written as two underscores."""
+    """Settings of a test: of the environment the store alone; dots are two underscores."""
     named = {name.replace("__", "."): value for name, value in given.items()}
-    return read_settings(environment={}, given={"home": str(home), **named})
+    store = {name: text for name, text in os.environ.items() if name == "ENTREPOT_STORE_URL"}
+    return read_settings(environment=store, given={"home": str(home), **named})
 
 
 @contextmanager

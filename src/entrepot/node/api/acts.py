@@ -23,7 +23,7 @@ from litestar.openapi.spec.schema import Schema
 from entrepot.kernel.acts import ACT_MAX_BYTES
 from entrepot.kernel.decisions import Effect, Granted, Reason, Referred
 from entrepot.kernel.encoding import encode
-from entrepot.kernel.errors import Error, VerificationError
+from entrepot.kernel.errors import Error, StorageError, VerificationError
 from entrepot.kernel.sequencer import Answer
 from entrepot.node.api.buckets import Buckets
 from entrepot.node.api.negotiation import preferred
@@ -133,11 +133,14 @@ async def post_acts(request: Request[Any, Any, Any]) -> Response[bytes]:
     _hold_back(limits, keys)
     outcomes = await running.intake.submit(acts)
     _count(request, limits, keys, outcomes)
+    first = outcomes[0]
+    if isinstance(first, StorageError) and all(item is first for item in outcomes):
+        raise first  # nothing of this request was taken: not a matter of one act
     if many:
         return _answer_many(request, outcomes)
-    if isinstance(outcomes[0], Error):
-        raise outcomes[0]
-    return _answer_one(request, outcomes[0])
+    if isinstance(first, Error):
+        raise first
+    return _answer_one(request, first)
 
 
 def _is_sequence(content_type: str | None) -> bool:

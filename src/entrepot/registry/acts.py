@@ -40,7 +40,7 @@ NAME_MAX: Final = 200
 TEXT_MAX: Final = 4_000
 LIST_MAX: Final = 20
 DAYS_MAX: Final = 365
-APPLICATION_MAX_BYTES: Final = 10_000
+APPLICATION_MAX_BYTES: Final = 9_000
 """The registrar's decision reads it from the store's row, where large evidence does not lie."""
 
 Role = Literal[

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 import sqlalchemy as sa
 
-from entrepot.registry.acts import ReasonGiven
 from entrepot.registry.deadlines import last_day
 from entrepot.registry.parties import read_application
 from entrepot.registry.principals import (
@@ -48,7 +47,6 @@ __all__ = [
     "PartyView",
     "Principal",
     "ProposalView",
-    "ReasonGiven",
     "RecoveryView",
     "active_key",
     "application",

@@ -6,6 +6,7 @@ Content-Security-Policy allows no inline style.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def growth(diary: Sequence[Seen]) -> Growth:
     dots = tuple(Dot(x(s.at), y(s.size), s) for s in diary)
     steps = tuple(
         Step(f"M{a.x} {a.y}H{b.x}V{b.y}", a.seen, b.seen)
-        for a, b in zip(dots, dots[1:], strict=False)
+        for a, b in itertools.pairwise(dots)
     )
     sizes = tuple(Tick(y(n), n) for n in _marks(top))
     times = tuple(Tick(x(at), at) for at in dict.fromkeys((first, first + span // 2, last)))
@@ -90,7 +91,7 @@ def growth(diary: Sequence[Seen]) -> Growth:
 
 def _round_up(size: int) -> int:
     """Return the least of 1, 2, 4 or 5 times a power of ten that is at least `size`."""
-    power = 10 ** int(math.log10(max(size, 4)))
+    power: int = 10 ** int(math.log10(max(size, 4)))
     return next(n * power for n in (1, 2, 4, 5, 10) if n * power >= size)
 
 

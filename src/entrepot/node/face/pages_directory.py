@@ -1,0 +1,119 @@
+"""The directory: search over data products and parties, filters with counts, pages of results."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Response, get
+from litestar.types import ControllerRouterHandler
+
+from entrepot.kernel.errors import InvalidInput
+from entrepot.node.api.registry import fresh_directory
+from entrepot.node.face.directoryview import (
+    SHOWN_FACETS,
+    choices,
+    price_of,
+    text_in,
+    word_of,
+)
+from entrepot.node.face.language import has_words, t
+from entrepot.node.face.pages_port_assess import place_names
+from entrepot.node.face.rendering import page
+from entrepot.node.face.surroundings import surroundings_of
+from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.registry.directoryquery import OFFSET_MAX, Question
+from entrepot.registry.directoryviews import find_parties, find_products
+
+PER_PAGE: Final = 20
+SORTS: Final = ("relevance", "newest", "volume")
+_WORDS_MAX: Final = 200
+_VALUES_MAX: Final = 20
+
+Shown = Response[Any]
+
+
+@get("/directory", sync_to_thread=True)
+def show_directory(request: AnyRequest) -> Shown:
+    """Show what was found for words and filters: products, or parties with `kind=party`."""
+    query = request.query_params
+    kind = "party" if query.get("kind") == "party" else "product"
+    text = query.get("q", "").strip()[:_WORDS_MAX]
+    filters = {
+        name: tuple(value[:80] for value in query.getall(name, [])[:_VALUES_MAX] if value)
+        for name in SHOWN_FACETS[kind]
+    }
+    if kind == "product" and "status" not in query:
+        filters["status"] = ("active",)
+    sort = query.get("sort", SORTS[0])
+    offset = _offset(query.get("offset", ""))
+    question = Question(
+        kind=kind,
+        text=text,
+        filters={name: values for name, values in filters.items() if values},
+        sort=sort if kind == "product" and sort in SORTS else SORTS[0],
+        offset=offset,
+        limit=PER_PAGE,
+    )
+    problem = ""
+    around = surroundings_of(request)
+    directory = fresh_directory(around.running)
+    find = find_parties if kind == "party" else find_products
+    with around.store.reading() as read:
+        try:
+            found = find(read, directory, question)
+        except InvalidInput as error:
+            problem = f"{error.what}: {error.value}"
+            found = find(read, directory, Question(kind=kind, limit=PER_PAGE))
+    language = visitor_of(request).language
+    name_of_place = place_names(request)
+    size = around.running.node.log.size
+
+    def words(name: str, code: str) -> str:
+        if name == "place":
+            return place_words(code, name_of_place)
+        for key in (f"directory.{name}.{code}", f"people.{name}.{code}"):
+            if has_words(key):
+                return t(language, key)
+        return word_of(name, code, language)
+
+    return page(
+        request,
+        "directory/search.html",
+        status=422 if problem else 200,
+        kind=kind,
+        text=text,
+        sort=question.sort,
+        sorts=SORTS,
+        found=found,
+        rows=getattr(found, "products", None) or getattr(found, "parties", None) or [],
+        facets=choices(found.facets, filters, kind, words),
+        chosen=any(filters[name] for name in filters if name != "status"),
+        problem=problem,
+        words=words,
+        text_in=lambda texts: text_in(texts, language),
+        price_of=price_of,
+        place_name=lambda code: place_words(code, name_of_place),
+        offset=offset,
+        following=offset + PER_PAGE if offset + PER_PAGE < min(found.total, OFFSET_MAX) else None,
+        previous=max(0, offset - PER_PAGE) if offset else None,
+        size=size,
+    )
+
+
+def place_words(code: str, name: Any) -> str:
+    """Return a place in words: a country by name, a part of one with its code."""
+    if code in ("WORLD", "EU"):
+        return str(code)
+    country, _, part = code.partition("-")
+    try:
+        words = str(name(country))
+    except (KeyError, InvalidInput):
+        return code
+    return f"{words} ({code})" if part else words
+
+
+def _offset(text: str) -> int:
+    return min(int(text), OFFSET_MAX) if text.isdecimal() and len(text) < 7 else 0
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [show_directory]

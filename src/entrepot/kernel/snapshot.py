@@ -151,6 +151,7 @@ def _settled(
     for attempt in range(SETTLE_TRIES):
         earlier = log_files.read(CHECKPOINT)
         with store.reading() as read:
+            _take_time(read)
             sequenced, first = _tree_of(read)
             later = log_files.read(CHECKPOINT)
             fitting = [note for note in (later, earlier) if _fits(note, sequenced, first)]
@@ -160,6 +161,12 @@ def _settled(
                 return
             before = now
         time.sleep(SETTLE_WAIT_S)
+
+
+def _take_time(read: sa.Connection) -> None:
+    """Let this transaction's statements run as long as a large table needs."""
+    if read.dialect.name == "postgresql":
+        read.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def _tree_of(read: sa.Connection) -> tuple[Head | None, int]:

@@ -1,10 +1,10 @@
 """A node over HTTP: acts per second in batches, the latency of one, proofs, files, memory at rest.
 
 One server process (`serve`), one load generator with several connections, both on this machine and
-on its cores. Acts are signed beforehand by the generator; every one is checked in full by the node:
-signature, shape, law, durable log, state. Beside the numbers stand their limits on the same disk in
-the same run: one fsync for the latency of one act, and Granian's own static files (native code, no
-interpreter) for the serving of proofs and tiles.
+on its cores. Acts (`release-product` of the registry) are signed beforehand; every one is checked
+in full by the node: signature, shape, law, durable log, state. Beside the numbers stand their limits
+on the same disk in the same run: one fsync for the latency of one act, and Granian's own static
+files (native code, no interpreter) for the serving of proofs and tiles.
 
     python benchmarks/bench_node.py [--acts 20000] [--postgresql URL] [--json FILE]
 """
@@ -29,107 +29,22 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
-import sqlalchemy as sa
 
-from entrepot.kernel.acts import new_act_id, sign_act
-from entrepot.kernel.decisions import Decision, Effect, Granted, Reason, Refused
-from entrepot.kernel.institution import ActKind, Facts, Institution, Record, Request
-from entrepot.kernel.keys import load_key
+from entrepot.node.demo.catalogue import OFFERS
+from entrepot.node.demo.stage import DemoClock
+from entrepot.node.demo.story import admit, file_products, founded
+from entrepot.node.running import open_running
+from entrepot.node.serving import serve
+from entrepot.node.settings import Settings, read_settings
 
 BATCH = 1_000
 CONNECTIONS = 4
 GOALS = {"SQLite": 5_000, "PostgreSQL": 3_000}
 
-TABLES = sa.MetaData()
-RELEASES = sa.Table(
-    "bench_releases",
-    TABLES,
-    sa.Column("sha256", sa.LargeBinary, primary_key=True),
-    sa.Column("product", sa.BigInteger, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-)
-
-
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A release of a product as the registry takes it: what, which bytes, how many."""
-
-    product: int
-    version: str
-    sha256: bytes
-    size_bytes: int
-    rows: int
-
-
-def _facts_of_run(read: sa.Connection, requests: Sequence[Request[Release]]) -> list[Facts]:
-    wanted = [request.body.sha256 for request in requests]
-    there = set(
-        read.execute(sa.select(RELEASES.c.sha256).where(RELEASES.c.sha256.in_(wanted))).scalars()
-    )
-    return [
-        Facts({"there": request.body.sha256 in there}, ("bench-law-1",)) for request in requests
-    ]
-
-
-def _facts(read: sa.Connection, request: Request[Release]) -> Facts:
-    return _facts_of_run(read, [request])[0]
-
-
-def _decide(request: Request[Release], facts: Facts) -> Decision:
-    if facts.values["there"]:
-        return Refused((Reason("bench.there", "Bench Act art 1", "It was released before."),))
-    body = request.body
-    values: dict[str, object] = {
-        "product": body.product,
-        "sha256": body.sha256,
-        "size_bytes": body.size_bytes,
-    }
-    return Granted((Effect("released", values),))
-
-
-def _apply_run(write: sa.Connection, records: Sequence[Record]) -> None:
-    rows = [effect.values for record in records for effect in record.effects]
-    if rows:
-        write.execute(RELEASES.insert(), rows)
-
-
-def _apply(write: sa.Connection, record: Record) -> None:
-    _apply_run(write, [record])
-
-
-def _shape(body: dict[object, object]) -> Release:
-    return msgspec.convert(body, Release)
-
-
-KIND = ActKind(
-    "release",
-    _shape,
-    _facts,
-    _decide,
-    _apply,
-    public=True,
-    facts_of_run=_facts_of_run,
-    apply_run=_apply_run,
-)
-BENCH = Institution("bench", (KIND,), TABLES)
-"""A kind with one read, one write and public evidence: what `release-product` costs at least."""
-
 
 def serve_bench(home: str, port: int, store: str) -> None:
     """Run the node in this process until it is told to stop."""
-    from entrepot.node.running import open_running
-    from entrepot.node.serving import serve
-    from entrepot.node.settings import read_settings
-
-    environment = {"ENTREPOT_STORE_URL": store} if store else {}
-    given = {
-        "home": home,
-        "http.port": port,
-        "limits.acts_per_s_per_key": 0,
-        "limits.requests_per_s_per_address": 0,
-    }
-    settings = read_settings(environment=environment, given=given)
-    serve(open_running(settings, institutions=(BENCH,)))
+    serve(open_running(settings_of(Path(home), port, store)))
 
 
 @contextlib.contextmanager
@@ -160,26 +75,41 @@ def node(home: Path, store: str = "") -> Iterator[tuple[str, int]]:
             raise RuntimeError(f"the node ended with {code}")
 
 
-def signed(home: Path, count: int) -> list[bytes]:
-    """Return that many signed releases of the home's own party."""
-    key = load_key(home / "keys" / "party.pem")
-    now = int(time.time())
-    return [
-        sign_act(
-            key,
-            "release",
-            {
-                "product": number % 97,
-                "version": f"1.{number}",
-                "sha256": secrets.token_bytes(32),
-                "size_bytes": 1_000_000 + number,
-                "rows": 10_000,
-            },
-            issued_at=now,
-            act_id=new_act_id(),
-        )
-        for number in range(count)
-    ]
+def settings_of(home: Path, port: int, store: str) -> Settings:
+    """Return the settings of the measured node: no limits by key or address."""
+    environment = {"ENTREPOT_STORE_URL": store} if store else {}
+    given = {
+        "home": str(home),
+        "http.port": port,
+        "limits.acts_per_s_per_key": 0,
+        "limits.requests_per_s_per_address": 0,
+    }
+    return read_settings(environment=environment, given=given)
+
+
+def releases(home: Path, store: str, count: int) -> list[bytes]:
+    """Found a registry, admit parties, file their products; return signed releases of one party."""
+    with open_running(settings_of(home, 8600, store)) as running:
+        stage = founded(running, DemoClock(3.5))
+        admit(stage)
+        products = file_products(stage)
+        provider = stage.players["freight"]
+        own = [products[offer.title] for offer in OFFERS if offer.provider == "freight"]
+        stage.clock.release()
+        return [
+            stage.signed(
+                provider,
+                "release-product",
+                {
+                    "product": own[number % len(own)],
+                    "version": f"1.{number}",
+                    "sha256": secrets.token_hex(32),
+                    "bytes": 1_000_000 + number,
+                    "rows": 10_000,
+                },
+            )
+            for number in range(count)
+        ]
 
 
 def in_batches(url: str, acts: Sequence[bytes]) -> float:
@@ -310,6 +240,12 @@ def resident_mib(pid: int) -> float:
     raise RuntimeError("no VmRSS")
 
 
+def cpu_s(pid: int) -> float:
+    """Return the processor time of a process so far, user and system (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
 def static_files(folder: Path) -> Iterator[str]:
     """Serve a folder by Granian's own static files: no Python runs per request."""
@@ -342,12 +278,15 @@ async def nothing(_scope: Any, _receive: Any, _send: Any) -> None:
 def measure(label: str, home: Path, store: str, count: int) -> dict[str, Any]:
     """Measure one node from its start to its stop."""
     found: dict[str, Any] = {"store": label, "acts": count}
+    acts = releases(home, store, count + 400)
     with node(home, store) as (url, pid):
         time.sleep(1)
         found["rest_mib"] = round(resident_mib(pid), 1)
-        acts = signed(home, count + 400)
         in_batches(url, acts[: min(2_000, count // 4)])
-        found["acts_per_s"] = round(in_batches(url, acts[min(2_000, count // 4) : count]))
+        before_s = cpu_s(pid)
+        measured = acts[min(2_000, count // 4) : count]
+        found["acts_per_s"] = round(in_batches(url, measured))
+        found["node_cpu_us_per_act"] = round((cpu_s(pid) - before_s) / len(measured) * 1e6)
         found["goal_ratio"] = round(found["acts_per_s"] / GOALS[label], 2)
         found["one_act"] = one_by_one(url, acts[count:])
         found["one_fsync"] = fsync_ms(home)

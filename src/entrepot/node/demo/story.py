@@ -24,9 +24,9 @@ def tell(running: Running, clock: DemoClock) -> Stage:
 
     Raises Conflict when the registry decides otherwise than the story goes.
     """
-    stage = _founded(running, clock)
-    _admit(stage)
-    products = _file_products(stage)
+    stage = founded(running, clock)
+    admit(stage)
+    products = file_products(stage)
     _claim_rights(stage, products)
     _release(stage, products)
     _end(stage, products)
@@ -34,7 +34,7 @@ def tell(running: Running, clock: DemoClock) -> Stage:
     return stage
 
 
-def _founded(running: Running, clock: DemoClock) -> Stage:
+def founded(running: Running, clock: DemoClock) -> Stage:
     """Found the registry; its first officer is admin, registrar and decider."""
     site = relying_party(running.settings)
     lei = invented_lei(1)
@@ -64,7 +64,7 @@ def _founded(running: Running, clock: DemoClock) -> Stage:
     return stage
 
 
-def _admit(stage: Stage) -> None:
+def admit(stage: Stage) -> None:
     """Admit the organisations, refuse one by law and one by a person's decision."""
     asked = [stage.application(number, of) for number, of in enumerate(ORGANISATIONS, start=11)]
     answers = stage.answers([act for _, act in asked])
@@ -102,7 +102,7 @@ def _admit(stage: Stage) -> None:
     stage.refused(stage.signed(player, "apply-for-membership", body))
 
 
-def _file_products(stage: Stage) -> dict[str, int]:
+def file_products(stage: Stage) -> dict[str, int]:
     """File the twenty products and return their numbers by title."""
     acts = [
         stage.signed(

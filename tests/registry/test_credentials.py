@@ -395,7 +395,7 @@ def test_types_and_context_are_described(issued: Issued) -> None:
     terms = context_document()["@context"]
     payload = parse_token(issued.vc()).payload
     standard = {
-        "@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject",
+        "iat", "exp", "cnf", "@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject",
         "credentialStatus", "evidence",
     }  # fmt: skip
     assert payload.keys() - standard <= terms.keys()

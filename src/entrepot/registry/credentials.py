@@ -182,7 +182,10 @@ def type_metadata(url: str, kind: str) -> dict[str, Any]:
 
 
 def context_document() -> dict[str, Any]:
-    """Return the JSON-LD context of our own terms, served at `CONTEXT_PATH`."""
+    """Return the JSON-LD context of our own terms, served at `CONTEXT_PATH`.
+
+    `iat`, `exp` and `cnf` are terms of the W3C context, which may not be defined again.
+    """
     plain_terms = (
         "party", "country", "identifiers", "certificate", "kind", "product", "right", "number",
         "begin", "until", "log", "origin", "treeSize", "root", "logIndex", "entry", "receipt",
@@ -190,8 +193,6 @@ def context_document() -> dict[str, Any]:
         *TYPES.values(),
     )  # fmt: skip
     terms: dict[str, Any] = {term: _OWN + term for term in plain_terms}
-    claims = "https://www.iana.org/assignments/jwt#"
-    terms |= {name: {"@id": claims + name, "@type": "@json"} for name in ("iat", "exp", "cnf")}
     return {"@context": {"@protected": True, **terms}}
 
 

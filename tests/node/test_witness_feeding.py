@@ -1,19 +1,27 @@
 """Nodes that witness each other over real HTTP: quorum, dead witnesses, restored backups."""
 
+import json
 import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 from served import free_port, served_node, wait_until
 
 from entrepot.kernel.checkpoint import LogKeys, parse_checkpoint, read_checkpoint
 from entrepot.kernel.cosignature import open_own_checkpoint
-from entrepot.kernel.errors import NotFound, StorageError
+from entrepot.kernel.errors import NotFound, StorageError, VerificationError
 from entrepot.kernel.home import open_node
 from entrepot.kernel.institution import Institution
-from entrepot.kernel.policy import KnownLog, parse_policy, verify_under_policy
+from entrepot.kernel.policy import (
+    KnownLog,
+    parse_policy,
+    verify_proof_under_policy,
+    verify_under_policy,
+)
+from entrepot.node.commands.witness import command as witness_command
 from entrepot.node.running import Running
 from entrepot.node.witnessing import ROUTES, identity
 from entrepot.node.witnessing.background import (
@@ -79,7 +87,9 @@ def shown_size(running: Running) -> int:
 
 
 @pytest.mark.slow
-def test_two_of_three_make_the_quorum_and_a_dead_witness_delays_nobody(tmp_path: Path) -> None:
+def test_two_of_three_make_the_quorum_and_a_dead_witness_delays_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network = Network(tmp_path, 3, "2")
     with ExitStack() as stack:
         network.start(stack, 0)
@@ -106,6 +116,30 @@ def test_two_of_three_make_the_quorum_and_a_dead_witness_delays_nobody(tmp_path:
         wait_until(lambda: len(read_checkpoint(checkpoint_to_show(running)).note.signatures) == 5)
         wait_until(lambda: all(one.lag_s == 0 for one in standings(running)))
         assert alarm_of(running) is None
+        proof = httpx.get(f"{running.url}/log/proof/3")
+        assert proof.headers["content-type"] == "text/plain; charset=utf-8"
+        entry = running.node.log.tree().entry(3)
+        index, verdict = verify_proof_under_policy(
+            proof.content, entry, network.policy, log=network.keys.verifiers()
+        )
+        assert (index, len(verdict.cosignatures)) == (3, 3)
+        with pytest.raises(VerificationError):
+            verify_proof_under_policy(
+                proof.content, entry + b"x", network.policy, log=network.keys.verifiers()
+            )
+        for missing in ("6", "x", "-1", "99"):
+            assert httpx.get(f"{running.url}/log/proof/{missing}").status_code == 404
+        paths = [tmp_path / name for name in ("a.tlog-proof", "entry", "keys")]
+        for path, content in zip(
+            paths, (proof.content, entry, network.keys.text().encode()), strict=True
+        ):
+            path.write_bytes(content)
+        policy = network.home / "witness.policy"
+        given = ["check", *map(str, paths[:2]), "--policy", str(policy), "--keys", str(paths[2])]
+        capsys.readouterr()
+        witness_command.main([*given, "--json"], standalone_mode=False)
+        said = json.loads(capsys.readouterr().out)
+        assert (said["index"], said["size"], len(said["cosigned_by"])) == (3, 6, 3)
         views = newest_known(network.policy, network.keys)
         assert [view.seen and view.seen.checkpoint.size for view in views] == [6, 6, 6]
 

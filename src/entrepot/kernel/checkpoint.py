@@ -225,6 +225,18 @@ def format_tlog_proof(index: int, path: Sequence[bytes], checkpoint: bytes) -> b
 def verify_tlog_proof(proof: bytes, entry: bytes, keys: LogKeys) -> tuple[int, Checkpoint]:
     """Verify a C2SP tlog-proof of `entry` under the log's keys; return index and checkpoint.
 
+    The checkpoint carries exactly the log's two signatures; one with cosignatures is verified by
+    `policy.verify_proof_under_policy`. Raises VerificationError.
+    """
+    index, path, note = parse_tlog_proof(proof)
+    checkpoint = verify_checkpoint(note, keys)
+    verify_inclusion(entry, index, checkpoint.size, path, checkpoint.root)
+    return index, checkpoint
+
+
+def parse_tlog_proof(proof: bytes) -> tuple[int, list[bytes], bytes]:
+    """Return index, path and checkpoint note of a C2SP tlog-proof; nothing is verified.
+
     The optional `extra` line is refused: it is not authenticated. Raises VerificationError.
     """
     head, separator, note = proof.partition(b"\n\n")
@@ -238,6 +250,4 @@ def verify_tlog_proof(proof: bytes, entry: bytes, keys: LogKeys) -> tuple[int, C
         path = [from_base64(line) for line in lines[2:]]
     except (UnicodeDecodeError, IndexError, InvalidInput) as error:
         raise VerificationError("text proof cannot be read", value=error) from error
-    checkpoint = verify_checkpoint(note, keys)
-    verify_inclusion(entry, int(number), checkpoint.size, path, checkpoint.root)
-    return int(number), checkpoint
+    return int(number), path, note

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from entrepot.kernel.checkpoint import SignedCheckpoint
+from entrepot.kernel.checkpoint import SignedCheckpoint, parse_tlog_proof
 from entrepot.kernel.cosignature import (
     TIME_MAX,
     VerifiedSignature,
@@ -24,6 +24,7 @@ from entrepot.kernel.cosignature import (
     verified_signatures,
 )
 from entrepot.kernel.errors import InvalidInput, VerificationError
+from entrepot.kernel.merkle import verify_inclusion
 from entrepot.kernel.note import (
     ED25519_COSIGNATURE_TYPE,
     ED25519_TYPE,
@@ -130,6 +131,25 @@ def verify_under_policy(
             remedy="ask again in a while: witnesses follow the log",
         )
     return PolicyVerdict(seen, cosignatures)
+
+
+def verify_proof_under_policy(
+    proof: bytes,
+    entry: bytes,
+    policy: Policy,
+    *,
+    log: Iterable[VerifierKey] = (),
+    latest: int = TIME_MAX,
+) -> tuple[int, PolicyVerdict]:
+    """Verify a C2SP tlog-proof of `entry` offline, checkpoint and quorum; return its index.
+
+    Raises VerificationError.
+    """
+    index, path, note = parse_tlog_proof(proof)
+    verdict = verify_under_policy(note, policy, log=log, latest=latest)
+    checkpoint = verdict.seen.checkpoint
+    verify_inclusion(entry, index, checkpoint.size, path, checkpoint.root)
+    return index, verdict
 
 
 def format_policy(policy: Policy) -> bytes:

@@ -21,9 +21,15 @@ from entrepot.kernel.home import (
 )
 from entrepot.kernel.keys import load_public_key
 from entrepot.kernel.logfiles import open_log_files
-from entrepot.kernel.note import parse_vkey
-from entrepot.kernel.policy import KnownLog
+from entrepot.kernel.note import NOTE_MAX_BYTES, parse_vkey
+from entrepot.kernel.policy import (
+    POLICY_MAX_BYTES,
+    KnownLog,
+    parse_policy,
+    verify_proof_under_policy,
+)
 from entrepot.kernel.store import Store
+from entrepot.kernel.tiles import ENTRY_MAX_BYTES
 from entrepot.node.settings import Settings, read_settings
 from entrepot.node.witnessing import identity, memory
 from entrepot.node.witnessing.published import (
@@ -62,6 +68,16 @@ class AskedView(msgspec.Struct, frozen=True):
     size: int | None
     said: str
     """`ours`, `nothing`, or what is wrong."""
+
+
+class ProofView(msgspec.Struct, frozen=True):
+    """What a proof shows: where the entry is, and who cosigned the tree when (POSIX seconds)."""
+
+    origin: str
+    index: int
+    size: int
+    root: str
+    cosigned_by: dict[str, int]
 
 
 _HOME = click.option("--home", type=click.Path(path_type=Path), help="Home of the node.")
@@ -191,6 +207,43 @@ def ask(
     return VerificationError.exit_code if wrong else 0
 
 
+@command.command(name="check", help="Verify a .tlog-proof of an entry under a policy, offline.")
+@click.argument("proof", type=click.Path(path_type=Path))
+@click.argument("entry", type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="C2SP tlog-policy.",
+)
+@click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="The log's vkeys.")
+@_JSON
+def check(
+    proof: Path, entry: Path, policy_file: Path, keys_file: Path | None, as_json: bool
+) -> None:
+    """Say at which index of which tree ENTRY is, and who cosigned it; exit 5 when it is not."""
+    policy = parse_policy(_content(policy_file, POLICY_MAX_BYTES))
+    log = [parse_vkey(line) for line in _lines(keys_file)] if keys_file is not None else []
+    index, verdict = verify_proof_under_policy(
+        _content(proof, NOTE_MAX_BYTES), _content(entry, ENTRY_MAX_BYTES), policy, log=log
+    )
+    checkpoint = verdict.seen.checkpoint
+    view = ProofView(
+        checkpoint.origin,
+        index,
+        checkpoint.size,
+        to_base64(checkpoint.root),
+        {found.key.name: found.at or 0 for found in verdict.cosignatures},
+    )
+    if as_json:
+        click.echo(to_json(view))
+        return
+    click.echo(f"entry {index:,} of {view.size:,} in {visible(view.origin)}")
+    for name, at in view.cosigned_by.items():
+        click.echo(f"  cosigned by {visible(name)} at {at}")
+
+
 _LOG_KEYS = (OPERATOR, OPERATOR_ML_DSA)
 
 
@@ -211,16 +264,23 @@ def _watched_file(settings: Settings, home: Path) -> Path:
 
 def _lines(path: Path) -> list[str]:
     try:
+        text = _content(path, KEYS_MAX_BYTES).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("file of keys is not text", value=path) from None
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
         with path.open("rb") as stream:
-            content = stream.read(KEYS_MAX_BYTES)
+            content = stream.read(limit + 1)
     except FileNotFoundError:
         raise NotFound("there is no such file", value=path) from None
     except OSError as error:
         raise files.storage_error(error, path) from error
-    try:
-        return [line.strip() for line in content.decode().split("\n") if line.strip()]
-    except UnicodeDecodeError:
-        raise InvalidInput("file of keys is not text", value=path) from None
+    if len(content) > limit:
+        raise InvalidInput(f"file is larger than {limit:,} bytes", value=path)
+    return content
 
 
 def _print_identity(cosigner: Cosigner, *, as_json: bool) -> None:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from entrepot.kernel.checkpoint import SignedCheckpoint
-from entrepot.kernel.errors import Error, StorageError
+from entrepot.kernel.checkpoint import SignedCheckpoint, format_tlog_proof, read_checkpoint
+from entrepot.kernel.errors import Error, NotFound, StorageError
+from entrepot.kernel.merkle import inclusion_path
+from entrepot.kernel.policy import Policy
+from entrepot.kernel.tiles import TileTree
 from entrepot.node.running import Running
 from entrepot.node.witnessing import memory
 from entrepot.node.witnessing.feeding import Feeder
-from entrepot.node.witnessing.published import LogReader, public_checkpoint, read_policy
+from entrepot.node.witnessing.published import (
+    POLICY_FILE,
+    LogReader,
+    public_checkpoint,
+    read_policy,
+)
 
 FOLLOWER_LOOKS_S: Final = 5.0
 """How often a process that only follows looks whether it writes now."""
 LOG: Final = logging.getLogger("entrepot.witnessing")
 _FEEDERS: Final[dict[str, Feeder]] = {}
+_POLICIES: Final[dict[str, tuple[tuple[int, ...], Policy | None]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,38 @@ def alarm_of(running: Running) -> StorageError | None:
 
 def checkpoint_to_show(running: Running) -> bytes:
     """Return what `/log/checkpoint` answers (see `published.public_checkpoint`)."""
-    policy = read_policy(running.home, running.settings.witnessing.policy_file)
     node = running.node
+    policy = _policy_of(running)
     return public_checkpoint(node.log.files.read, node.store, node.signer.origin, policy)
+
+
+def witnessed_proof(running: Running, index: int) -> bytes:
+    """Return the C2SP tlog-proof of an entry under the checkpoint this node shows.
+
+    Raises NotFound when the entry is not, or not yet, under one.
+    """
+    note = checkpoint_to_show(running)
+    size = read_checkpoint(note).checkpoint.size
+    if not 0 <= index < size:
+        raise NotFound(
+            "entry is not under the checkpoint that is shown",
+            value=f"{index:,} of {size:,}",
+            remedy="ask again in a while: witnesses follow the log",
+        )
+    tree = TileTree(size, running.node.log.files.read)
+    return format_tlog_proof(index, inclusion_path(index, size, tree.node_at), note)
+
+
+def _policy_of(running: Running) -> Policy | None:
+    """Return the policy of a node, read again when its file was replaced."""
+    named = running.settings.witnessing.policy_file
+    path = Path(named) if named else running.home / POLICY_FILE
+    try:
+        found = path.stat()
+        stamp: tuple[int, ...] = (found.st_mtime_ns, found.st_size, found.st_ino)
+    except OSError:
+        stamp = ()
+    held = _POLICIES.get(str(path))
+    if held is None or held[0] != stamp:
+        held = _POLICIES[str(path)] = (stamp, read_policy(running.home, named))
+    return held[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
@@ -11,10 +12,12 @@ from litestar.params import FromPath
 from entrepot.kernel.errors import NotFound
 from entrepot.kernel.witness import NOTE_TYPE, REQUEST_MAX_BYTES, WitnessAnswer
 from entrepot.node.running import Running
+from entrepot.node.witnessing.background import witnessed_proof
 from entrepot.node.witnessing.desk import Desk, open_desk
 
 MONITORING_MAX_AGE_S: Final = 5
 _DESK: Final = "witness_desk"
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 def desk_of(request: Request[Any, Any, Any]) -> Desk:
@@ -85,4 +88,24 @@ def witness_vkeys(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(text.encode(), headers={"Content-Type": NOTE_TYPE})
 
 
-ROUTES: Final[list[Any]] = [add_checkpoint, witness_vkeys, latest_checkpoint]
+@get("/log/proof/{index:str}", tags=["log"], summary="Proof of an entry, with cosignatures")
+async def witnessed_entry_proof(
+    request: Request[Any, Any, Any], index: FromPath[str]
+) -> Response[bytes]:
+    """Answer the C2SP tlog-proof of an entry under the checkpoint that this node shows.
+
+    Self-contained: the entry, this text and a policy are enough to verify it offline.
+    """
+    if not _INDEX.fullmatch(index):
+        raise NotFound("an index is a whole number", value=index)
+    running: Running = request.app.state.running
+    proof = await asyncio.to_thread(witnessed_proof, running, int(index))
+    return Response(proof, headers={"Cache-Control": "no-store", "Content-Type": NOTE_TYPE})
+
+
+ROUTES: Final[list[Any]] = [
+    add_checkpoint,
+    witness_vkeys,
+    latest_checkpoint,
+    witnessed_entry_proof,
+]

@@ -221,7 +221,9 @@ def test_four_eyes_need_two_registrars(empty: Toy) -> None:
     other = acts.Decide(index, "admit", ["provider"])
     granted(empty.approve(empty.second, acts.DECIDE, other))  # another proposal, not a second eye
     assert empty.read(views.find_party, NORTH) is None
+    assert empty.read(views.proposed_body, waiting.index) == acts.plain(body)
     granted(empty.approve(empty.second, acts.DECIDE, body))
+    assert empty.read(views.proposed_body, waiting.index) is None
     assert empty.read(views.find_party, NORTH).roles == ("buyer",)
 
 

@@ -12,6 +12,10 @@ from typing import Final
 import msgspec
 import sqlalchemy as sa
 
+from entrepot.kernel.acts import SignedAct
+from entrepot.kernel.approval import take_approval
+from entrepot.kernel.record import decode_evidence
+from entrepot.kernel.store import RECORDS
 from entrepot.registry.deadlines import last_day
 from entrepot.registry.parties import read_application
 from entrepot.registry.principals import (
@@ -66,6 +70,7 @@ __all__ = [
     "parties",
     "principal_of",
     "proposals",
+    "proposed_body",
     "recoveries",
 ]
 
@@ -427,6 +432,24 @@ def proposals(read: sa.Connection) -> tuple[ProposalView, ...]:
     query = sa.select(PROPOSALS).where(PROPOSALS.c.confirmed_index.is_(None))
     rows = read.execute(query.order_by(PROPOSALS.c.index)).mappings()
     return tuple(ProposalView(row["index"], row["kind"], row["proposed_by"].hex()) for row in rows)
+
+
+def proposed_body(read: sa.Connection, index: int) -> dict[str, object] | None:
+    """Return the body that a second officer approves to carry out the proposal at `index`.
+
+    It is the public body of the first officer's act without its approval; None when there is no
+    open proposal there.
+    """
+    query = (
+        sa.select(RECORDS.c.evidence)
+        .join(PROPOSALS, PROPOSALS.c.index == RECORDS.c.index)
+        .where(PROPOSALS.c.index == index, PROPOSALS.c.confirmed_index.is_(None))
+    )
+    evidence = read.execute(query).scalar_one_or_none()
+    if evidence is None:
+        return None
+    body, _ = take_approval(SignedAct(decode_evidence(evidence).act).unverified_body)
+    return {str(name): value for name, value in body.items()}
 
 
 def certificate(read: sa.Connection, index: int) -> CertificateView | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import groupby, islice
 from typing import Final
 
 import sqlalchemy as sa
@@ -23,6 +24,9 @@ from entrepot.kernel.tiles import WIDTH, TileTree
 
 _SHAPE: Final = "shape:"
 """Key of the store's settings, before the name of an institution: hash, then names of tables."""
+
+RUN_MAX: Final = 1_000
+"""Records of one kind given to an institution at once."""
 
 _RULINGS: Final = sa.select(RECORDS.c.index, RECORDS.c.ruling, RECORDS.c.ruling_salt).where(
     RECORDS.c.index >= sa.bindparam("first"), RECORDS.c.index < sa.bindparam("end")
@@ -66,11 +70,16 @@ def rebuild_state(
     if write.execute(sa.select(RECORDS.c.index).limit(1)).first() is None:
         return folded
     kinds = kinds_by_name(institutions)
-    for record in records_of(write, tree):
-        kind = kinds.get(record.kind)
-        if kind is not None:
-            kind.apply(write, record)
-            folded += 1
+    mine = (record for record in records_of(write, tree) if record.kind in kinds)
+    for name, run in groupby(mine, key=lambda record: record.kind):
+        kind = kinds[name]
+        while records := list(islice(run, RUN_MAX)):
+            folded += len(records)
+            if kind.apply_run is not None:
+                kind.apply_run(write, records)
+            else:
+                for record in records:
+                    kind.apply(write, record)
     return folded
 
 

@@ -2,9 +2,9 @@
 
 One server process (`serve`), one load generator with several connections, both on this machine and
 on its cores. Acts (`release-product` of the registry) are signed beforehand; every one is checked
-in full by the node: signature, shape, law, durable log, state. Beside the numbers stand their limits
-on the same disk in the same run: one fsync for the latency of one act, and Granian's own static
-files (native code, no interpreter) for the serving of proofs and tiles.
+in full by the node: signature, shape, law, durable log, state. Beside the numbers stand their
+limits on the same disk in the same run: one fsync for the latency of one act, and Granian's own
+static files (native code, no interpreter) for the serving of proofs and tiles.
 
     python benchmarks/bench_node.py [--acts 20000] [--postgresql URL] [--json FILE]
 """

@@ -207,6 +207,15 @@ def test_unknown_paths_methods_and_parameters_are_problems(tmp_path: Path) -> No
         assert client.get("/healthz?unknown=%00&unknown=2").status_code == 200
 
 
+def test_head_is_get_without_the_body(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, client):
+        for path in ("/healthz", "/log/checkpoint", "/log/tile/entries/000.p/1", "/nowhere"):
+            whole, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (whole.status_code, b"")
+            for name in ("content-type", "content-length"):
+                assert head.headers[name] == whole.headers[name]
+
+
 def test_every_answer_has_the_id_of_its_request(tmp_path: Path) -> None:
     with served(tmp_path) as (_, client):
         given = client.get("/healthz", headers={"X-Request-Id": "abc-1"})

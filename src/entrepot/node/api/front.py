@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 import msgspec
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from entrepot.node.api.buckets import Buckets
@@ -62,7 +62,15 @@ class Front:
         request_id = _request_id(scope)
         statuses: list[int] = []
 
+        method = _method(scope)
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope["method"] = HttpMethod.GET  # the same answer without its body (RFC 9110 9.3.2)
+
         async def answer(message: Message) -> None:
+            if is_head and message["type"] != "http.response.start":
+                await _end_of_head(message, send)
+                return
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
@@ -75,7 +83,7 @@ class Front:
             route = str(scope.get("path_template") or "")
             seconds = time.perf_counter() - began
             parent = _field(scope, b"traceparent")
-            self.on_seen(Seen(request_id, _method(scope), route, status, seconds, parent))
+            self.on_seen(Seen(request_id, method, route, status, seconds, parent))
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         address = self._address(scope)
@@ -160,6 +168,12 @@ def _in_time(receive: Receive, first_s: float) -> Receive:
         return message
 
     return wait
+
+
+async def _end_of_head(message: Any, send: Send) -> None:
+    """End the answer to a HEAD request where its body would end."""
+    if message["type"] == "http.response.pathsend" or not message.get("more_body", False):
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _refuse(send: Send, error: TooMany) -> None:

@@ -20,6 +20,7 @@ from entrepot.registry import state
 from entrepot.registry.acts import Issue, Revoke
 from entrepot.registry.codes import Code
 from entrepot.registry.deadlines import day_of
+from entrepot.registry.judging import REGISTRAR, plain_reasons
 from entrepot.registry.officers import (
     OfficerFacts,
     as_facts,
@@ -27,7 +28,6 @@ from entrepot.registry.officers import (
     officer_facts,
     officer_reasons,
 )
-from entrepot.registry.parties import REGISTRAR, plain_reasons
 from entrepot.registry.productviews import find_product
 from entrepot.registry.tables import CERTIFICATES, PARTIES
 from entrepot.registry.words import reason

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel.decisions import Decision
 from entrepot.kernel.institution import ActKind, DueAct, Facts, Institution, Request
-from entrepot.registry import acts, certificates, members, parties, partykeys
+from entrepot.registry import acts, applications, certificates, members, parties, partykeys
 from entrepot.registry.principals import active_key, known_key
 from entrepot.registry.productkinds import PRODUCT_KINDS, due_rights
 from entrepot.registry.state import apply
@@ -47,12 +47,14 @@ PARTY_KINDS: tuple[ActKind[Any], ...] = (
     ActKind(
         acts.APPLY,
         acts.shape_as(acts.Apply),
-        parties.facts_of_application,
-        parties.decide_application_itself,
+        applications.facts_of_application,
+        applications.decide_application,
         apply,
         enrols=acts.enrolled_key,
     ),
-    _public(acts.DECIDE, acts.Decide, parties.facts_of_decision, parties.decide_on_application),
+    _public(
+        acts.DECIDE, acts.Decide, applications.facts_of_decision, applications.decide_on_application
+    ),
     _public(acts.UPDATE_PARTY, acts.UpdateParty, parties.facts_of_update, parties.decide_update),
     _public(acts.ADD_KEY, acts.AddKey, partykeys.facts_of_new_key, partykeys.decide_new_key),
     _public(

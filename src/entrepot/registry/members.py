@@ -15,8 +15,8 @@ from entrepot.kernel.institution import Facts, Request
 from entrepot.registry import state
 from entrepot.registry.acts import AdmitMember, RemoveMember
 from entrepot.registry.codes import Code
+from entrepot.registry.judging import REGISTRAR, used_kids
 from entrepot.registry.officers import as_facts
-from entrepot.registry.parties import REGISTRAR, used_kids
 from entrepot.registry.principals import Principal, principal_of
 from entrepot.registry.tables import MEMBERS, PARTIES
 from entrepot.registry.words import reason

@@ -28,19 +28,19 @@ from entrepot.registry.acts import (
 )
 from entrepot.registry.codes import Code
 from entrepot.registry.deadlines import in_words
+from entrepot.registry.judging import (
+    REGISTRAR,
+    judge_possession,
+    key_added,
+    plain_reasons,
+    used_kids,
+)
 from entrepot.registry.officers import (
     OfficerFacts,
     as_facts,
     carried,
     officer_facts,
     officer_reasons,
-)
-from entrepot.registry.parties import (
-    REGISTRAR,
-    judge_possession,
-    key_added,
-    plain_reasons,
-    used_kids,
 )
 from entrepot.registry.principals import Principal, principal_of
 from entrepot.registry.tables import APPLICATIONS, FOUNDING, KEYS, PARTIES, RECOVERIES

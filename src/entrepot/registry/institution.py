@@ -52,9 +52,7 @@ PARTY_KINDS: tuple[ActKind[Any], ...] = (
         apply,
         enrols=acts.enrolled_key,
     ),
-    _public(
-        acts.DECIDE, acts.Decide, applications.facts_of_decision, applications.decide_on_application
-    ),
+    _public(acts.DECIDE, acts.Decide, applications.facts_of_decision, applications.decide_decision),
     _public(acts.UPDATE_PARTY, acts.UpdateParty, parties.facts_of_update, parties.decide_update),
     _public(acts.ADD_KEY, acts.AddKey, partykeys.facts_of_new_key, partykeys.decide_new_key),
     _public(

@@ -43,8 +43,6 @@ def failed(home: Path) -> list[str]:
 
 def test_a_log_lives_where_it_was_put(tmp_path: Path, place: str) -> None:
     home = tmp_path / "h"
-    if "://" not in place:
-        Path(place).mkdir()
     with open_there(home, place) as node:
         answers = node.sequencer.submit_batch([count_act(node) for _ in range(600)])
         node.sequencer.submit(count_act(node))
@@ -214,8 +212,6 @@ def test_a_deposed_writer_is_told_so_and_reads_again(tmp_path: Path) -> None:
 
 def test_a_follower_sees_what_is_published(tmp_path: Path, place: str) -> None:
     home = tmp_path / "h"
-    if "://" not in place:
-        Path(place).mkdir()
     with open_there(home, place) as node:
         follower = Log.follow(
             open_log_files(place, home), node.store, node.signer, clock=lambda: NOW

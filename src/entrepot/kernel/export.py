@@ -80,12 +80,12 @@ def write_export(
     """
     if folder.exists() and any(folder.iterdir()):
         raise Conflict("folder is not empty", value=folder, remedy="name a new folder")
-    tree = log.tree()
+    published = log.published
     contents = {
         KEYS_FILE: log.signer.keys.text().encode(),
-        CHECKPOINT_FILE: log.checkpoint(),
-        RECEIPT_FILE: log.receipt(index),
-        **_tile_files(tree, index),
+        CHECKPOINT_FILE: published.note,
+        RECEIPT_FILE: log.receipt(index, published.size),
+        **_tile_files(published.tree, index),
     }
     if opening is not None and issuer is not None:
         contents[OPENING_FILE] = encode_opening(opening, issuer)

@@ -57,6 +57,19 @@ class Head(NamedTuple):
     root: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published at one moment: size, root, the checkpoint as a signed note, the tree.
+
+    One value, so that readers on other threads never see parts of two moments.
+    """
+
+    size: int
+    root: bytes
+    note: bytes
+    tree: TileTree
+
+
 class _Stored(NamedTuple):
     """What the store says: the sequenced tree, and the journal from its first index on."""
 
@@ -94,12 +107,11 @@ class Log:
         self.clock = clock
         self.crash = crash
         self._edge = Edge()
-        self._published = Head(0, EMPTY_ROOT)
+        self._published = self._published_as(Head(0, EMPTY_ROOT), b"")
         self._unwritten: dict[str, bytes] = {}
         self._unflushed: dict[str, int] = {}
         self._flushed = 0
         self._appends = 0
-        self._tree: TileTree | None = None
         self._tree_signature: TreeSignature | None = None
         self.bodies = Bodies()
 
@@ -141,7 +153,7 @@ class Log:
         """
         log = cls(files, store, signer, clock=clock, crash=crash)
         try:
-            files.drop_drafts()
+            files.prepare()
             log.recover()
             if log.sequenced_size == 0:
                 log.append([genesis()])
@@ -227,7 +239,7 @@ class Log:
         note = self.signer.sign(Checkpoint(self.signer.origin, *head), self.clock())
         self.crash("checkpoint-signed")
         self.files.replace_checkpoint(note, on_step=self.crash)
-        self._show(head)
+        self._published = self._published_as(head, note)
         self._appends += 1
         self.crash("published")
         if (
@@ -237,10 +249,8 @@ class Log:
         ):
             self.flush()
 
-    def _show(self, head: Head) -> None:
-        """Take `head` as the published tree."""
-        self._published = head
-        self._tree = self._tree_signature = None
+    def _published_as(self, head: Head, note: bytes) -> Published:
+        return Published(head.size, head.root, note, TileTree(head.size, self._read))
 
     def _integrate(self) -> None:
         """Write the changed tiles and bundles: no checkpoint covers them yet."""
@@ -269,7 +279,7 @@ class Log:
 
         Raises StorageError when it is gone, damaged or of a smaller tree than the one seen before.
         """
-        found = self._read_checkpoint(must_exist=True)
+        found, note = self._read_checkpoint(must_exist=True)
         if found.size < self.size:
             raise StorageError(
                 "the published log went back in size",
@@ -277,7 +287,7 @@ class Log:
                 remedy="keep both checkpoints; stop the processes that write; run entrepot fsck",
             )
         if found.size > self.size:
-            self._show(Head(found.size, found.root))
+            self._published = self._published_as(Head(found.size, found.root), note)
 
     def recover(self) -> None:
         """Read checkpoint and journal, check that they agree, write again what a crash lost.
@@ -300,7 +310,7 @@ class Log:
 
     def _reload(self) -> None:
         """Take over what store and files hold, after checking that one continues the other."""
-        (size, root, first, entries), checkpoint = self._read_state()
+        (size, root, first, entries), checkpoint, note = self._read_state()
         if checkpoint.size > size:
             raise StorageError(
                 f"the store ends at entry {size:,} but a checkpoint for {checkpoint.size:,} was "
@@ -323,9 +333,9 @@ class Log:
             name: len(content) for name, content in changed.items() if name not in self._unwritten
         }
         self._edge, self._flushed = sequenced.edge, first
-        self._show(Head(checkpoint.size, checkpoint.root))
+        self._published = self._published_as(Head(checkpoint.size, checkpoint.root), note)
 
-    def _read_state(self) -> tuple[_Stored, Checkpoint]:
+    def _read_state(self) -> tuple[_Stored, Checkpoint, bytes]:
         """Return store and checkpoint of one moment, even while another process writes both.
 
         The checkpoint is read after the store, so it may be ahead, or the journal cut behind it:
@@ -333,14 +343,14 @@ class Log:
         """
         state = self._read_store()
         for _ in range(RELOADS_MAX):
-            checkpoint = self._read_checkpoint(must_exist=state.first > 0)
+            checkpoint, note = self._read_checkpoint(must_exist=state.first > 0)
             if state.first <= checkpoint.size <= state.size:
                 break
             again = self._read_store()
             if again[:3] == state[:3]:
                 break
             state = again
-        return state, checkpoint
+        return state, checkpoint, note
 
     def _disagreement(self, published: int, first: int, size: int) -> StorageError:
         return StorageError(
@@ -366,15 +376,15 @@ class Log:
             raise StorageError("journal of the store is damaged", value=error.value) from error
         return _Stored(size, root, start, entries)
 
-    def _read_checkpoint(self, *, must_exist: bool) -> Checkpoint:
+    def _read_checkpoint(self, *, must_exist: bool) -> tuple[Checkpoint, bytes]:
         """Return the published checkpoint, verified; of size 0 while none was ever flushed."""
         note = self._read(CHECKPOINT)
         if note is None and not must_exist:
-            return Checkpoint(self.signer.origin, 0, EMPTY_ROOT)
+            return Checkpoint(self.signer.origin, 0, EMPTY_ROOT), b""
         if note is None:
             raise self._no_checkpoint()
         try:
-            return verify_checkpoint(note, self.signer.keys)
+            return verify_checkpoint(note, self.signer.keys), note
         except VerificationError as error:
             raise StorageError(
                 f"the published checkpoint does not hold: {error.what}",
@@ -405,21 +415,22 @@ class Log:
         )
 
     def checkpoint(self) -> bytes:
-        """Return the published checkpoint, a signed note."""
-        note = self._read(CHECKPOINT)
-        if note is None:
-            raise self._no_checkpoint()
-        return note
+        """Return the checkpoint of the published tree, a signed note."""
+        return self._published.note
+
+    @property
+    def published(self) -> Published:
+        """The published tree and its checkpoint, of one moment."""
+        return self._published
 
     def tree(self, size: int | None = None) -> TileTree:
         """Return the published tree, or the earlier tree of `size`. InvalidInput if none."""
-        if size is not None and not 0 <= size <= self.size:
-            raise InvalidInput("no such tree is published", value=f"{size} of {self.size}")
-        if size is not None and size != self.size:
-            return TileTree(size, self._read)
-        if self._tree is None:
-            self._tree = TileTree(self.size, self._read)
-        return self._tree
+        published = self._published
+        if size is None or size == published.size:
+            return published.tree
+        if not 0 <= size <= published.size:
+            raise InvalidInput("no such tree is published", value=f"{size} of {published.size}")
+        return TileTree(size, self._read)
 
     def receipt(self, index: int, size: int | None = None) -> bytes:
         """Return the COSE receipt of an entry in the tree of `size` (default: published).
@@ -438,11 +449,15 @@ class Log:
         return [issue_receipt(signature, index, path) for index, path in enumerate(paths, first)]
 
     def _signature_of(self, tree: TileTree) -> TreeSignature:
-        if self._tree_signature is None or self._tree_signature.size != tree.size:
-            root = self.root if tree.size == self.size else root_of(tree.size, tree.node_at)
-            signer = self.signer
-            self._tree_signature = sign_tree(signer.ed25519, signer.origin, tree.size, root)
-        return self._tree_signature
+        """Return the signature of all receipts of a tree; the last one is kept."""
+        signature, signer = self._tree_signature, self.signer
+        if signature is None or signature.size != tree.size:
+            published = self._published
+            is_newest = tree.size == published.size
+            root = published.root if is_newest else root_of(tree.size, tree.node_at)
+            signature = sign_tree(signer.ed25519, signer.origin, tree.size, root)
+            self._tree_signature = signature
+        return signature
 
     def consistency_proof(self, old: int, new: int | None = None) -> list[bytes]:
         """Return the RFC 9162 consistency path from `old` to `new` (default: published)."""
@@ -451,6 +466,6 @@ class Log:
 
     def text_proof(self, index: int) -> bytes:
         """Return the C2SP tlog-proof of an entry under the published checkpoint."""
-        tree = self.tree()
-        path = inclusion_path(index, tree.size, tree.node_at)
-        return format_tlog_proof(index, path, self.checkpoint())
+        published = self._published
+        path = inclusion_path(index, published.size, published.tree.node_at)
+        return format_tlog_proof(index, path, published.note)

@@ -74,8 +74,8 @@ class LogFiles(Protocol):
     def drop_partials(self, full: Iterable[str]) -> None:
         """Remove, some time, the partial tiles beside these full ones."""
 
-    def drop_drafts(self) -> None:
-        """Remove what a crash left half-written. Only the log's writer may."""
+    def prepare(self) -> None:
+        """Make the place ready: it exists, and nothing half-written is there. For the writer."""
 
     def close(self) -> None:
         """End threads and connections."""
@@ -144,7 +144,7 @@ class LocalFiles:
     """The log in a directory: tiles written in place, flushed together, checkpoint renamed."""
 
     def __init__(self, directory: Path) -> None:
-        """Name the directory; it must exist before anything is written."""
+        """Name the directory; `prepare` makes it."""
         self.directory = directory
         self.where = str(directory)
         self._syncer = ThreadPoolExecutor(SYNCERS, thread_name_prefix="entrepot-sync")
@@ -222,9 +222,10 @@ class LocalFiles:
         """Remove the folders of partial tiles in the background; what stays is harmless."""
         self._syncer.submit(_remove_all, [self.directory / f"{name}.p" for name in full])
 
-    def drop_drafts(self) -> None:
-        """Remove checkpoints that a crash left half-written. Only the log's writer may."""
+    def prepare(self) -> None:
+        """Make the directory, and remove checkpoints that a crash left half-written."""
         try:
+            files.make_directories(self.directory)
             for path in self.directory.glob(f"{CHECKPOINT}.*"):
                 if _is_draft(path.name):
                     path.unlink(missing_ok=True)
@@ -310,7 +311,7 @@ class ObjectFiles:
         self._partials -= gone
         self._objects.delete_later(sorted(gone))
 
-    def drop_drafts(self) -> None:
+    def prepare(self) -> None:
         """Do nothing: an object is there whole or not at all."""
 
     def close(self) -> None:

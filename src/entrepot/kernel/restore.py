@@ -121,6 +121,7 @@ def restore(  # noqa: PLR0913 - what to verify against, all by keyword
         log_files, bodies = open_settled(settle_places(store, target.places), target.home)
         opened.callback(log_files.close)
         opened.callback(bodies.close)
+        log_files.prepare()
         _require_empty(log_files)
         written = _load_entries(folder, manifest, checkpoint, store, log_files, on_progress)
         _load_records(folder, manifest, store, bodies, on_progress)

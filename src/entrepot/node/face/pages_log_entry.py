@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from entrepot.kernel.acts import SignedAct
@@ -63,7 +64,7 @@ def _found(request: AnyRequest, text: str) -> tuple[Node, int, bytes, Entry | Ow
 
 
 @get("/log/entries/{number:str}", sync_to_thread=True)
-def show_entry(request: AnyRequest, number: str) -> Response[str]:
+def show_entry(request: AnyRequest, number: FromPath[str]) -> Response[str]:
     """Show one entry with its proofs."""
     node, index, content, entry = _found(request, number)
     tree = node.log.tree()
@@ -85,21 +86,21 @@ def show_entry(request: AnyRequest, number: str) -> Response[str]:
 
 
 @get("/log/entries/{number:str}/entry.cbor", sync_to_thread=True)
-def download_entry(request: AnyRequest, number: str) -> Response[bytes]:
+def download_entry(request: AnyRequest, number: FromPath[str]) -> Response[bytes]:
     """Return the exact bytes of an entry: the leaf of the tree."""
     _node, index, content, _entry = _found(request, number)
     return _attachment(content, f"entry-{index}.cbor", "application/cbor")
 
 
 @get("/log/entries/{number:str}/receipt.cbor", sync_to_thread=True)
-def download_receipt(request: AnyRequest, number: str) -> Response[bytes]:
+def download_receipt(request: AnyRequest, number: FromPath[str]) -> Response[bytes]:
     """Return the COSE receipt (RFC 9942) of an entry in the newest tree."""
     node, index, _content, _entry = _found(request, number)
     return _attachment(node.log.receipt(index), f"entry-{index}.receipt.cbor", "application/cose")
 
 
 @get("/log/entries/{number:str}/proof.tlog-proof", sync_to_thread=True)
-def download_proof(request: AnyRequest, number: str) -> Response[bytes]:
+def download_proof(request: AnyRequest, number: FromPath[str]) -> Response[bytes]:
     """Return the text proof (C2SP tlog-proof) of an entry under the newest checkpoint."""
     node, index, _content, _entry = _found(request, number)
     return _attachment(node.log.text_proof(index), f"entry-{index}.tlog-proof", "text/plain")

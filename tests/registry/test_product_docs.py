@@ -1,4 +1,4 @@
-"""Every code of products and rights is in the documents, with a citation and words; and no other."""
+"""Every code of products and rights is documented, with a citation and words; and no other is."""
 
 import re
 from pathlib import Path

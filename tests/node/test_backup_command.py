@@ -55,6 +55,7 @@ def test_a_home_is_backed_up_restored_and_proven(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, out, new = made / "h", tmp_path / "backup", tmp_path / "new"
+    (home / "witness.policy").write_bytes(b"quorum none\n")
     code, printed = run(capsys, "backup", out, "--home", home, "--with-keys")
     assert code == 0 and "private keys are inside" in printed
     (tmp_path / "log.keys").write_text(read_log_keys(home).text())
@@ -64,6 +65,7 @@ def test_a_home_is_backed_up_restored_and_proven(
     assert code == 0 and view["report"]["has_keys"]
     assert view["report"]["left_out"] == ["local_witness_key"]
     assert "local_witness_key" not in local_names(new)
+    assert (new / "witness.policy").read_bytes() == b"quorum none\n"
     code, view = run_json(capsys, "fsck", "--home", new)
     assert code == 0 and view["ok"], view
     code, replayed = run_json(capsys, "replay", "--home", new)

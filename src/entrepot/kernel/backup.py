@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import files
 from entrepot.kernel.backupfiles import (
+    BESIDE,
     CHECKPOINT_FILE,
     ENTRIES,
     FORMAT,
@@ -61,13 +62,15 @@ def write_backup(  # noqa: PLR0913 - what to copy and who signs, all by keyword
     institutions: tuple[Institution, ...],
     made_at: int,
     with_keys: bool = False,
+    beside: Collection[str] = (),
     on_progress: OnProgress = no_progress,
 ) -> Manifest:
     """Write a backup of a snapshot into the new `folder` and return its manifest.
 
     `signer` is the log's public identity and its Ed25519 key; `made_at` POSIX seconds. The folder
-    appears whole or not at all. Private keys go in `with_keys` only, mode 0600. Raises Conflict
-    when the folder exists, VerificationError when what is read does not hold, StorageError.
+    appears whole or not at all. Private keys go in `with_keys` only, mode 0600. `beside` names
+    files of the home that go in where they exist (a policy, say). Raises Conflict when the folder exists,
+    VerificationError when what is read does not hold, StorageError.
     """
     keys, key = signer
     if folder.exists():
@@ -78,6 +81,7 @@ def write_backup(  # noqa: PLR0913 - what to copy and who signs, all by keyword
     snapshot.pending = snapshot.pending_after(checkpoint.size)
     with _draft_of(folder) as draft:
         sums = _copy_keys(snapshot.home, draft, with_keys=with_keys)
+        sums |= _copy_beside(snapshot.home, draft, beside)
         sums[CHECKPOINT_FILE] = _copy(snapshot.note, draft / CHECKPOINT_FILE)
         sums |= _write_log(snapshot, checkpoint, draft, on_progress)
         local, left_out = _write_local(snapshot.read, draft)
@@ -131,6 +135,15 @@ def _copy_keys(home: Path, draft: Path, *, with_keys: bool) -> dict[str, FileSum
     paths = sorted(path for kind in kinds for path in (home / "keys").glob(kind))
     return {
         f"keys/{path.name}": _copy(path.read_bytes(), draft / "keys" / path.name) for path in paths
+    }
+
+
+def _copy_beside(home: Path, draft: Path, names: Collection[str]) -> dict[str, FileSum]:
+    """Copy named files of the home, those that are there."""
+    return {
+        f"{BESIDE}/{name}": _copy((home / name).read_bytes(), draft / BESIDE / name)
+        for name in sorted(names)
+        if (home / name).is_file()
     }
 
 

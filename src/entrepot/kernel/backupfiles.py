@@ -6,6 +6,7 @@
     records.zst             rows of RECORDS, one a frame, bodies inside
     local_NAME.zst          a node-local table: first a frame with its columns, then its rows
     keys/*.pub, keys/*.pem  public keys; private ones only when asked for
+    home/*                  other files of the home that the caller named
 
 A frame is its length in 4 bytes, big-endian, and so many bytes. The same on every database.
 """
@@ -36,6 +37,8 @@ MANIFEST, CHECKPOINT_FILE, ENTRIES, RECORDS_FILE = (
     "entries.zst",
     "records.zst",
 )
+BESIDE: Final = "home"
+"""Folder of the backup with files of the home that are neither keys nor log."""
 MANIFEST_CONTENT_TYPE: Final = "application/vnd.entrepot.backup+cbor"
 FRAME_MAX_BYTES: Final = 24 << 20
 """A bundle of 256 entries of 64 KiB has 16 MiB; nothing else comes near."""

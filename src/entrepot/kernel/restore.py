@@ -28,6 +28,7 @@ from entrepot.kernel import files
 from entrepot.kernel.audit import audit_records
 from entrepot.kernel.backup import RECORD_COLUMNS, SCHEMA_KEY, SHAPE
 from entrepot.kernel.backupfiles import (
+    BESIDE,
     CHECKPOINT_FILE,
     ENTRIES,
     FRAME_MAX_BYTES,
@@ -187,6 +188,8 @@ def _new_home(folder: Path, target: Target) -> Iterator[Store]:
     for path in sorted((folder / "keys").iterdir()):
         mode = 0o600 if path.suffix == ".pem" else 0o644
         files.create_durable(home / "keys" / path.name, _read(path), mode=mode)
+    for path in sorted((folder / BESIDE).glob("*")):
+        files.create_durable(home / path.name, _read(path))
     store = Store.open(store_at(home, target.store), create=True)
     try:
         with store.reading() as read:

@@ -15,6 +15,8 @@ from entrepot.kernel.snapshot import open_snapshot
 from entrepot.node.homeoptions import home_option, json_option, store_option
 from entrepot.node.installed import installed
 from entrepot.node.progress import steps_bar
+from entrepot.node.witnessing.published import POLICY_FILE
+from entrepot.node.witnessing.watched import WATCHED_FILE
 
 
 @click.command(name="backup", help="Copy a home, also while a node writes it.")
@@ -52,6 +54,7 @@ def command(
             institutions=installed(),
             made_at=system_clock(),
             with_keys=with_keys,
+            beside=(POLICY_FILE, WATCHED_FILE),
             on_progress=on_progress,
         )
     if as_json:

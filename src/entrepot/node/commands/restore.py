@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from entrepot.kernel.backupfiles import BESIDE
 from entrepot.kernel.checkpoint import LogKeys, parse_log_keys
 from entrepot.kernel.encoding import to_json
 from entrepot.kernel.errors import InvalidInput
@@ -38,7 +39,7 @@ MEMORY_OF_WITNESS = ("local_witness", "local_witness_key")
 @click.option(
     "--policy",
     default="",
-    help="Witness policy: they are asked whether they have seen more of this log.",
+    help="Witnesses to ask whether they have seen more of this log (default: the backup's).",
 )
 @click.option(
     "--moved",
@@ -83,8 +84,11 @@ def _known_keys(path: Path) -> LogKeys:
 
 
 def _asking(backup: Path, policy_file: str) -> Callable[[], int] | None:
-    """Return what asks the witnesses of a policy for the largest tree they saw of this log."""
-    policy = read_policy(backup, policy_file)
+    """Return what asks the witnesses of a policy for the largest tree they saw of this log.
+
+    Without a policy file the one in the backup, if the node had one.
+    """
+    policy = read_policy(backup / BESIDE, policy_file)
     if policy is None:
         return None
 

@@ -6,6 +6,7 @@ from entrepot.kernel.checkpoint import (
     Checkpoint,
     LogSigner,
     checkpoint_time,
+    cosigned_bytes,
     format_tlog_proof,
     parse_checkpoint,
     parse_log_keys,
@@ -16,6 +17,7 @@ from entrepot.kernel.errors import Error, InvalidInput, VerificationError
 from entrepot.kernel.keys import Algorithm, key_from_seed
 from entrepot.kernel.merkle import inclusion_path
 from entrepot.kernel.note import (
+    NoteSignature,
     VerifierKey,
     format_note,
     parse_note,
@@ -64,6 +66,18 @@ def test_missing_further_or_swapped_signatures_are_rejected() -> None:
         verify_checkpoint(NOTE, elsewhere.keys)
     with pytest.raises(InvalidInput, match="another log"):
         elsewhere.sign(HEAD, 1)
+
+
+def test_a_cosignature_of_the_log_says_when_and_names_fit_a_byte() -> None:
+    note = parse_note(NOTE)
+    plain, timed = note.signatures
+    for at in (bytes(8), b"\xff" * 8):
+        bad = NoteSignature(timed.name, timed.key_id, at + timed.signature[8:])
+        with pytest.raises(VerificationError, match="no time"):
+            verify_checkpoint(format_note(note.text, [plain, bad]), SIGNER.keys)
+    for origin, name in (("o" * 256, "n"), ("o", "n" * 256)):
+        with pytest.raises(InvalidInput, match="255 bytes"):
+            cosigned_bytes(Checkpoint(origin, 1, bytes(32)), name, 1)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,15 @@ def test_time_zero_is_refused() -> None:
             verified_signatures(with_cosignatures(SEEN, [bad]), witness.verifiers())
 
 
+def test_a_log_whose_name_is_too_long_for_ml_dsa_is_not_cosigned_by_it() -> None:
+    text = Checkpoint("o" * 256, 1, bytes(32)).text()
+    seen = read_checkpoint(format_note(text, [sign_note(text, "o" * 256, LOG.ed25519)]))
+    key = cosigner(10).verifiers()[1]
+    line = NoteSignature(key.name, key.key_id, AT.to_bytes(8, "big") + bytes(2420))
+    with pytest.raises(VerificationError, match="255 bytes"):
+        verified_signatures(with_cosignatures(seen, [line]), [key])
+
+
 def test_extension_lines_are_covered_by_ed25519_and_never_empty() -> None:
     text = HEAD.text() + "extension one\nextension two\n"
     note = format_note(text, [sign_note(text, LOG.origin, LOG.ed25519)])

@@ -103,6 +103,11 @@ def test_every_mistake_names_its_line(lines: str, number: int, what: str) -> Non
         parse_policy(lines.encode())
 
 
+def test_a_vkey_that_is_no_text() -> None:
+    with pytest.raises(InvalidInput, match="line 1: the vkey is not UTF-8"):
+        parse_policy(b"log \xff\n")
+
+
 def test_the_file_as_a_whole() -> None:
     with pytest.raises(InvalidInput, match="no quorum"):
         parse_policy(b"")

@@ -22,7 +22,7 @@ from witness_logs import History, log_signer
 
 from entrepot.kernel.checkpoint import read_checkpoint
 from entrepot.kernel.cosignature import with_cosignatures
-from entrepot.kernel.errors import VerificationError
+from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.note import parse_vkey
 from entrepot.kernel.policy import KnownLog, parse_policy
 from entrepot.node.commands.monitor import command
@@ -313,6 +313,12 @@ def test_a_proof_cannot_be_made_up(tmp_path: Path, histories: tuple[History, His
     ):
         with pytest.raises(VerificationError):
             verify_misbehaviour(changed, keys)
+    for content in (
+        encode_misbehaviour(msgspec.structs.replace(found, format="other")),
+        b" " * (5 << 20),
+    ):
+        with pytest.raises(InvalidInput):
+            decode_misbehaviour(content)
     stranger = [parse_vkey(key.vkey()) for key in log_signer(5, LOG.origin).keys.verifiers()]
     with pytest.raises(VerificationError):
         verify_misbehaviour(found, stranger)

@@ -7,17 +7,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from served import free_port, wait_until
 from witness_logs import History, log_signer
 
 from entrepot.kernel.checkpoint import SignedCheckpoint, read_checkpoint
-from entrepot.kernel.cosignature import Cosigner
-from entrepot.kernel.errors import Error, InvalidInput, StorageError, VerificationError
+from entrepot.kernel.cosignature import Cosigner, with_cosignatures
+from entrepot.kernel.errors import (
+    Error,
+    InvalidInput,
+    NotFound,
+    StorageError,
+    VerificationError,
+)
 from entrepot.kernel.keys import Algorithm, key_from_seed
-from entrepot.kernel.policy import parse_policy
+from entrepot.kernel.policy import Policy, parse_policy
+from entrepot.kernel.store import Store
 from entrepot.kernel.witness import SIZE_TYPE, parse_add_checkpoint
+from entrepot.node.witnessing import memory
 from entrepot.node.witnessing.asking import (
     ANSWER_MAX_BYTES,
     Asked,
@@ -30,7 +39,13 @@ from entrepot.node.witnessing.asking import (
     witnesses_of,
 )
 from entrepot.node.witnessing.feeding import Feeder, Standing
-from entrepot.node.witnessing.published import LogReader, newest_known, require_newest
+from entrepot.node.witnessing.published import (
+    LogReader,
+    newest_known,
+    public_checkpoint,
+    read_policy,
+    require_newest,
+)
 
 LOG = log_signer(1)
 ONE = History(LOG, "one", 40, shared=8)
@@ -306,6 +321,46 @@ def test_a_refused_or_cut_connection_is_tried_again_with_growing_pauses() -> Non
     assert pauses[3] > pauses[0]
     wait_until(lambda: fed.kept)
     assert feeder.alarm is None
+
+
+def test_what_is_shown_satisfies_the_policy_of_today(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store.sqlite", create=True)
+    fed = Fed(always(404, b""), size=9)
+    note = fed.read("checkpoint")
+    assert note is not None
+    lines = {who.name: who.cosign(read_checkpoint(note), 1_790_000_000) for who in (WITNESS,)}
+    whole = with_cosignatures(read_checkpoint(note), lines[WITNESS.name]).raw
+
+    def policy(who: Cosigner, quorum: str) -> Policy:
+        line = f"witness w {who.verifiers()[0].vkey()}\nquorum {quorum}\n"
+        return parse_policy(line.encode())
+
+    def shown(policy: Policy | None) -> bytes:
+        return public_checkpoint(fed.read, store, LOG.origin, policy)
+
+    assert shown(None) == note
+    assert shown(policy(WITNESS, "none")) == note
+    with pytest.raises(NotFound, match="quorum"):
+        shown(policy(WITNESS, "w"))
+    memory.keep_cosigned(store, LOG.origin, 9, whole)
+    assert shown(policy(WITNESS, "w")) == whole
+    assert shown(policy(WITNESS, "none")) == whole
+    with pytest.raises(NotFound, match="quorum"):
+        shown(policy(STRANGER, "w"))
+    fed.size = 12
+    assert shown(policy(WITNESS, "w")) == whole  # the newest with a quorum
+    assert shown(policy(WITNESS, "none")) == fed.read("checkpoint")
+    store.close()
+
+
+def test_the_policy_of_a_node_is_a_file(tmp_path: Path) -> None:
+    assert read_policy(tmp_path) is None
+    with pytest.raises(NotFound):
+        read_policy(tmp_path, str(tmp_path / "named"))
+    with pytest.raises(StorageError):
+        read_policy(tmp_path, str(tmp_path))
+    (tmp_path / "witness.policy").write_bytes(b"quorum none\n")
+    assert read_policy(tmp_path) == parse_policy(b"quorum none\n")
 
 
 def test_at_start_silent_witnesses_are_not_waited_for() -> None:

@@ -162,11 +162,8 @@ def parse_statement(raw: bytes, *, unprotected_allowed: Sequence[int] = ()) -> S
     location = header.get(PAYLOAD_LOCATION)
     if not (location is None or isinstance(location, str)):
         raise InvalidInput("payload location is text (label 260)")
-    leaf = assemble(protected_bytes, {}, payload, outer.signature)
-    if len(leaf) > STATEMENT_MAX_BYTES:
-        raise InvalidInput("statement is too large", value=f"{len(leaf):,} bytes")
     return Statement(
-        leaf,
+        assemble(protected_bytes, {}, payload, outer.signature),  # never longer than what came
         protected_bytes,
         algorithm,
         kid,

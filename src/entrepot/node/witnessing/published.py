@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from entrepot.kernel.checkpoint import (
     read_checkpoint,
     verify_checkpoint,
 )
+from entrepot.kernel.cosignature import verified_signatures
 from entrepot.kernel.errors import Error, NotFound, StorageError, VerificationError
 from entrepot.kernel.home import OPERATOR, OPERATOR_ML_DSA, log_keys
 from entrepot.kernel.keys import load_public_key
@@ -116,12 +118,20 @@ def public_checkpoint(read: Read, store: Store, origin: str, policy: Policy | No
     cosigned = memory.cosigned(store, origin)
     if policy.accepts(()):
         return cosigned if cosigned is not None and cosigned.startswith(newest) else newest
-    if cosigned is None:
+    if cosigned is None or not _satisfies(cosigned, policy, origin):
         raise NotFound(
             "no checkpoint is cosigned by the quorum of this node's policy yet",
             remedy="ask again in a while: witnesses follow the log",
         )
     return cosigned
+
+
+@lru_cache(maxsize=8)
+def _satisfies(note: bytes, policy: Policy, origin: str) -> bool:
+    """Say whether a note we keep satisfies the policy of today, which may have changed since."""
+    seen = read_checkpoint(note)
+    found = verified_signatures(seen, policy.witness_keys())
+    return seen.checkpoint.origin == origin and policy.accepts(one.key for one in found)
 
 
 def newest_known(

@@ -69,8 +69,8 @@ def write_backup(  # noqa: PLR0913 - what to copy and who signs, all by keyword
 
     `signer` is the log's public identity and its Ed25519 key; `made_at` POSIX seconds. The folder
     appears whole or not at all. Private keys go in `with_keys` only, mode 0600. `beside` names
-    files of the home that go in where they exist (a policy, say). Raises Conflict when the folder exists,
-    VerificationError when what is read does not hold, StorageError.
+    files of the home that go in where they exist (a policy, say). Raises Conflict when the folder
+    exists, VerificationError when what is read does not hold, StorageError.
     """
     keys, key = signer
     if folder.exists():

@@ -98,7 +98,7 @@ class PostgresServer:
                 time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End the server: SIGINT rolls back and closes cleanly, SIGKILL is a crash."""
+        """End the server: SIGINT closes cleanly, SIGQUIT at once, SIGKILL is a crash."""
         if self.process is None:
             return
         if how is signal.SIGKILL:
@@ -130,7 +130,8 @@ class PostgresServer:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def remove(self) -> None:
-        self.stop()
+        """End the server without a last checkpoint (SIGQUIT) and forget what it kept."""
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
 

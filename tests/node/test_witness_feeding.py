@@ -112,7 +112,7 @@ def test_two_of_three_make_the_quorum_and_a_dead_witness_delays_nobody(
         assert dead.size is None
         assert dead.lag_s > 0
         # The third one comes late, catches up, and its cosignature joins the others.
-        network.start(stack, 2)
+        late = network.start(stack, 2)
         wait_until(lambda: len(read_checkpoint(checkpoint_to_show(running)).note.signatures) == 5)
         wait_until(lambda: all(one.lag_s == 0 for one in standings(running)))
         assert alarm_of(running) is None
@@ -140,6 +140,12 @@ def test_two_of_three_make_the_quorum_and_a_dead_witness_delays_nobody(
         witness_command.main([*given, "--json"], standalone_mode=False)
         said = json.loads(capsys.readouterr().out)
         assert (said["index"], said["size"], len(said["cosigned_by"])) == (3, 6, 3)
+        policy_shown = httpx.get(f"{running.url}/log/policy").content
+        assert verify_under_policy(checkpoint_to_show(running), parse_policy(policy_shown))
+        said = httpx.get(f"{running.url}/log/witnesses").json()
+        assert [one["size"] for one in said] == [6, 6, 6]
+        assert httpx.get(f"{late.url}/log/policy").status_code == 404
+        assert httpx.get(f"{late.url}/log/witnesses").json() == []
         views = newest_known(network.policy, network.keys)
         assert [view.seen and view.seen.checkpoint.size for view in views] == [6, 6, 6]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from entrepot.kernel.checkpoint import SignedCheckpoint, format_tlog_proof, read_checkpoint
 from entrepot.kernel.errors import Error, NotFound, StorageError
 from entrepot.kernel.merkle import inclusion_path
-from entrepot.kernel.policy import Policy
+from entrepot.kernel.policy import KnownLog, Policy, format_policy
 from entrepot.kernel.tiles import TileTree
 from entrepot.node.running import Running
 from entrepot.node.witnessing import memory
@@ -30,8 +31,7 @@ _FEEDERS: Final[dict[str, Feeder]] = {}
 _POLICIES: Final[dict[str, tuple[tuple[int, ...], Policy | None]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessStanding:
+class WitnessStanding(msgspec.Struct, frozen=True):
     """How it stands with one witness of this node, for metrics and pages."""
 
     name: str
@@ -49,6 +49,8 @@ async def feed(running: Running) -> None:
     Does nothing without a policy. On the alarm (see `feeding`) the intake is closed: the node goes
     on answering reads, and signs nothing more.
     """
+    if running.node.store.held():  # followers answer as witnesses too, and cannot make tables
+        await asyncio.to_thread(memory.ensure_tables, running.node.store)
     policy = read_policy(running.home, running.settings.witnessing.policy_file)
     if policy is None or not any(witness.url for witness in policy.witnesses):
         return
@@ -140,6 +142,19 @@ def witnessed_proof(running: Running, index: int) -> bytes:
         )
     tree = TileTree(size, running.node.log.files.read)
     return format_tlog_proof(index, inclusion_path(index, size, tree.node_at), note)
+
+
+def policy_to_show(running: Running) -> bytes:
+    """Return the policy of this node with its own log in it, for whoever verifies offline.
+
+    Raises NotFound when the node has none. Whoever relies on it chooses the witnesses, not we.
+    """
+    policy = _policy_of(running)
+    if policy is None:
+        raise NotFound("this node has no policy of witnesses")
+    keys = running.node.signer.keys.verifiers()
+    ours = tuple(KnownLog(key, f"{running.url}/log") for key in keys)
+    return format_policy(Policy(ours, policy.witnesses, policy.groups, policy.quorum))
 
 
 def _policy_of(running: Running) -> Policy | None:

@@ -12,7 +12,12 @@ from litestar.params import FromPath
 from entrepot.kernel.errors import NotFound
 from entrepot.kernel.witness import NOTE_TYPE, REQUEST_MAX_BYTES, WitnessAnswer
 from entrepot.node.running import Running
-from entrepot.node.witnessing.background import witnessed_proof
+from entrepot.node.witnessing.background import (
+    WitnessStanding,
+    policy_to_show,
+    standings,
+    witnessed_proof,
+)
 from entrepot.node.witnessing.desk import Desk, open_desk
 
 MONITORING_MAX_AGE_S: Final = 5
@@ -103,9 +108,24 @@ async def witnessed_entry_proof(
     return Response(proof, headers={"Cache-Control": "no-store", "Content-Type": NOTE_TYPE})
 
 
+@get("/log/policy", tags=["log"], summary="The node's policy of witnesses", sync_to_thread=True)
+def get_log_policy(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer the C2SP tlog-policy under which this node shows checkpoints; 404 without one."""
+    policy = policy_to_show(request.app.state.running)
+    return Response(policy, headers={"Cache-Control": "no-store", "Content-Type": NOTE_TYPE})
+
+
+@get("/log/witnesses", tags=["log"], summary="Who cosigns this log", sync_to_thread=True)
+def get_log_witnesses(request: Request[Any, Any, Any]) -> Response[list[WitnessStanding]]:
+    """Answer for each witness what it has cosigned, and for how long it has been behind."""
+    return Response(standings(request.app.state.running), headers={"Cache-Control": "no-store"})
+
+
 ROUTES: Final[list[Any]] = [
     add_checkpoint,
     witness_vkeys,
     latest_checkpoint,
     witnessed_entry_proof,
+    get_log_policy,
+    get_log_witnesses,
 ]

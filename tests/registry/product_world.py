@@ -189,11 +189,14 @@ def founded(node: Node, time: list[int], *, days: int, calendar: str, **founding
 
 
 @contextmanager
-def world(home: Path, *, days: int = 10, calendar: str = "CN", **founding: Any) -> Iterator[World]:
+def world(
+    home: Path, *, days: int = 10, calendar: str = "CN", store: str = "", **founding: Any
+) -> Iterator[World]:
     """Open a node in `home` and found the registry on it."""
     time = [NOW]
     node = open_node(
         home,
+        store=store,
         institutions=(registry_institution(),),
         relying_party=RelyingParty(SITE_ID, (ORIGIN,)),
         clock=lambda: time[0],

@@ -14,9 +14,11 @@ from product_world import NOW, Party, World, digest, founded, lei
 
 from entrepot.kernel.checkpoint import read_checkpoint
 from entrepot.node.api.problems import HANDLERS
-from entrepot.node.api.registry import ROUTES_REGISTRY
+from entrepot.node.api.registry import ROUTES_REGISTRY, index_step
 from entrepot.node.running import open_running
 from entrepot.node.settings import read_settings
+from entrepot.registry.directoryquery import Question
+from entrepot.registry.directoryviews import directory_of
 from entrepot.registry.institution import registry_institution
 
 
@@ -176,6 +178,15 @@ def test_counts_come_with_a_checkpoint_that_covers_them(served: Served) -> None:
     checkpoint = read_checkpoint(answer["checkpoint"].encode()).checkpoint
     assert checkpoint.size >= counts["tree_size"] > served.right
     assert json.loads(json.dumps(counts)) == counts
+
+
+def test_the_background_brings_the_index_up_to_date(served: Served) -> None:
+    running = served.client.app.state.running
+    product = served.made.file(served.acme, title={"en": "Quokka counts"})
+    assert index_step(running)
+    found = directory_of(running.home).search(Question(text="quokka"))
+    assert found.ids == [product]
+    served.made.done(served.acme, "withdraw-product", {"product": product, "reason": "Ended."})
 
 
 def test_a_new_product_is_found_at_once(served: Served) -> None:

@@ -76,8 +76,19 @@ def a_busy_year(made: World) -> None:
     made.done(acme, "withdraw-product", {"product": first, "reason": "Ended."})
 
 
-def test_state_and_log_come_to_the_same_numbers(tmp_path: Path) -> None:
-    with world(tmp_path) as made:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield ""
+        return
+    server = request.getfixturevalue("postgres_server")
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def test_state_and_log_come_to_the_same_numbers(tmp_path: Path, store: str) -> None:
+    with world(tmp_path, store=store) as made:
         a_busy_year(made)
         state, proven = by_state(made, tmp_path), counts_from_entries(entries(made.node.log))
     assert state.differences(proven) == []

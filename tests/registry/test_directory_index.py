@@ -126,6 +126,7 @@ def test_pages_do_not_overlap(tmp_path: Path) -> None:
         Question(filters={"text": ("x",)}),
         Question(filters={"theme": ("x",) * 21}),
         Question(filters={"theme": ("x" * 81,)}),
+        Question(filters={"theme": ("\ud800",)}),
     ],
 )
 def test_questions_out_of_bounds_are_refused(tmp_path: Path, question: Question) -> None:
@@ -192,10 +193,26 @@ def test_what_is_lost_damaged_or_ahead_is_made_anew(tmp_path: Path) -> None:
                 (folder / "upto.json").write_text(json.dumps({"format": 0, "upto": 3}))
             else:
                 (folder / "upto.json").write_text(json.dumps({"format": 2, "upto": 10**9}))
-            index = DirectoryIndex(folder)
+            index = DirectoryIndex(folder, patience_s=0)
             with made.node.store.reading() as read:
                 assert index.refresh(read), harm
             assert Directory(index).search(Question()).total == 1, harm
+
+
+def test_a_reader_with_an_older_view_of_the_store_destroys_nothing(tmp_path: Path) -> None:
+    with world(tmp_path / "home") as made:
+        acme = made.admit("Acme", "provider")
+        made.file(acme)
+        index = DirectoryIndex(tmp_path / "i")
+        with made.node.store.reading() as older:
+            assert newest_change(older)
+            made.file(acme)
+            with made.node.store.reading() as read:
+                assert index.refresh(read)
+            upto = index.upto
+            assert not index.refresh(older)
+        assert index.upto == upto
+        assert Directory(index).search(Question()).total == 2
 
 
 def test_a_second_process_only_reads_and_sees_what_the_first_wrote(tmp_path: Path) -> None:

@@ -352,7 +352,7 @@ def _months(read: sa.Connection) -> dict[str, Numbers]:
     }
     months: dict[str, Numbers] = {}
     for what, column in asked.items():
-        day = column // 86_400
+        day = column // sa.literal_column("86400")  # no parameter: it must group by the same text
         rows = read.execute(
             sa.select(day, sa.func.count()).where(column.is_not(None)).group_by(day)
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ from entrepot.registry.tokens import index_tokens
 
 FORMAT: Final = 2
 """Version of fields and tokens; another one in the home is rebuilt."""
+AHEAD_PATIENCE_S: Final = 10.0
 HEAP_BYTES: Final = 15_000_000
 """The smallest heap per thread that tantivy takes."""
 REBUILD_HEAP_BYTES: Final = 60_000_000
@@ -191,15 +193,20 @@ def newest_change(read: sa.Connection) -> int:
 class DirectoryIndex:
     """The index in one directory. Safe to use from several threads."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, patience_s: float = AHEAD_PATIENCE_S) -> None:
         """Open the index, or make an empty one where it is missing, damaged or of another format.
 
-        Raises StorageError when the disk refuses.
+        `patience_s`: how long it must seem ahead of the store before it is made anew. Raises
+        StorageError when the disk refuses.
         """
         self.directory = directory
         self._writing = threading.Lock()
+        self.is_busy = False
+        """Whether another thread or process was found writing at the last try."""
         self._index, self._upto = self._open()
         self._seen = self._stamp()
+        self._patience_s = patience_s
+        self._ahead_since: tuple[float, int] | None = None
 
     @property
     def upto(self) -> int:
@@ -247,19 +254,26 @@ class DirectoryIndex:
         except OSError as error:
             raise storage_error(error, self.directory) from error
 
-    def _stamp(self) -> int:
+    def _stamp(self) -> tuple[int, ...]:
+        """Return what changes when another process has written: times of index and mark."""
         try:
-            return (self.directory / "meta.json").stat().st_mtime_ns
+            return tuple(
+                (self.directory / name).stat().st_mtime_ns for name in ("meta.json", "upto.json")
+            )
         except OSError:
-            return 0
+            return ()
 
-    def searcher(self) -> tantivy.Searcher:
-        """Return a searcher of the newest state on the disk, whoever wrote it."""
+    def _catch_up(self) -> None:
+        """Take over what another process has written."""
         stamp = self._stamp()
         if stamp != self._seen:
             self._index.reload()
             self._seen = stamp
             self._upto = self._read_mark() or self._upto
+
+    def searcher(self) -> tantivy.Searcher:
+        """Return a searcher of the newest state on the disk, whoever wrote it."""
+        self._catch_up()
         return self._index.searcher()
 
     def refresh(self, read: sa.Connection, *, most: int = REFRESH_MAX) -> bool:
@@ -268,17 +282,35 @@ class DirectoryIndex:
         Returns at once when another thread or process is writing. Raises StorageError.
         """
         newest = newest_change(read)
+        self._catch_up()
         if newest == self._upto:
+            self._ahead_since = None
             return True
-        if not self._writing.acquire(blocking=False):
+        self.is_busy = not self._writing.acquire(blocking=False)
+        if self.is_busy:
             return False
         try:
-            if newest < self._upto:
-                # The store was restored from an older backup: what the index says may never be.
-                self._index, self._upto = self._make()
+            if newest < self._upto and not self._is_ahead():
+                self.is_busy = True
+                return False
             return self._write(read, newest, most)
         finally:
             self._writing.release()
+
+    def _is_ahead(self) -> bool:
+        """Say whether the index knows acts that the store does not, and if so begin it anew.
+
+        That is so after a restore from an older backup. It may also seem so for a moment, when
+        `read` saw the store before another thread wrote; so it must stay so for a while.
+        """
+        now = time.monotonic()
+        if self._ahead_since is None or self._ahead_since[1] != self._upto:
+            self._ahead_since = (now, self._upto)
+        if now - self._ahead_since[0] < self._patience_s:
+            return False
+        self._index, self._upto = self._make()
+        self._ahead_since = None
+        return True
 
     def rebuild(self, read: sa.Connection) -> None:
         """Make the index anew from state, all of it. Raises StorageError."""
@@ -293,7 +325,8 @@ class DirectoryIndex:
         try:
             writer = self._index.writer(heap_size=heap, num_threads=1)
         except ValueError:
-            return False  # the writer's lock is another process's: it does the work
+            self.is_busy = True  # the writer's lock is another process's: it does the work
+            return False
         done, reached = 0, self._upto
         try:
             for document in party_documents(read, after=self._upto):

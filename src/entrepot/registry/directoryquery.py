@@ -99,6 +99,8 @@ def check(question: Question) -> Question:
             raise InvalidInput("not a filter of the directory", value=name)
         if len(values) > VALUES_MAX or any(len(value) > VALUE_CHARS_MAX for value in values):
             raise InvalidInput("too many or too long values of a filter", value=name)
+        if any("\ud800" <= letter <= "\udfff" for value in values for letter in value):
+            raise InvalidInput("a value of a filter is not Unicode", value=name)
     return question
 
 

@@ -7,7 +7,9 @@ serves the entry and its proof.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +17,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, FromQuery
 
 from entrepot.kernel.decisions import Outcome
-from entrepot.kernel.errors import InvalidInput, NotFound, StorageError
+from entrepot.kernel.errors import Error, InvalidInput, NotFound, StorageError
 from entrepot.node.api.negotiation import preferred
 from entrepot.node.running import Running
 from entrepot.registry import dcat, views
@@ -62,6 +64,8 @@ JSON, JSON_LD, TURTLE = "application/json", "application/ld+json", "text/turtle"
 FORMS: Final = (JSON, JSON_LD, TURTLE)
 FRESH: Final = {"Cache-Control": "public, max-age=2", "Vary": "Accept"}
 CATALOGUE_MAX: Final = 200
+INDEX_EVERY_S: Final = 5.0
+LOG: Final = logging.getLogger("entrepot.directory")
 COUNT_AGAIN: Final = 5
 """Times counts are tried while the index catches up with new acts."""
 
@@ -334,6 +338,27 @@ def get_counts(request: Request[Any, Any, Any]) -> Response[CountsView]:
     raise StorageError(
         "the directory is being brought up to date", remedy="ask again in some seconds"
     )
+
+
+async def keep_indexed(running: Running) -> None:
+    """Keep the directory's index near the state in the background, in bounded steps.
+
+    Searches do the same for what is new; this saves the first one after a start from the whole.
+    """
+    while True:
+        try:
+            done = await asyncio.to_thread(index_step, running)
+        except Error as error:
+            LOG.warning("directory not indexed", extra={"code": error.code})
+            done = True
+        await asyncio.sleep(INDEX_EVERY_S if done else 0)
+
+
+def index_step(running: Running) -> bool:
+    """Take a step of indexing; say whether there is nothing more to do now."""
+    directory = directory_of(running.home)
+    with running.node.store.reading() as read:
+        return directory.index.refresh(read) or directory.index.is_busy
 
 
 def whole(number: str) -> int:

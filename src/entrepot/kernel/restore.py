@@ -14,10 +14,9 @@ A backup of SQLite restores to PostgreSQL and back. What fails leaves a home tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +67,8 @@ from entrepot.kernel.store import (
 )
 from entrepot.kernel.tiles import Edge, encode_bundle
 
-ROWS_AT_ONCE: Final = 1_000
+ROWS_AT_ONCE, PART_BYTES = 1_000, 8 << 20
+"""Rows, or bytes of their bodies, that go into one transaction."""
 BUNDLES_AT_ONCE: Final = 32
 JOURNAL_ENTRIES: Final = 4_096
 
@@ -289,13 +289,27 @@ def _rows(frames: Iterator[bytes], name: str, columns: Collection[str]) -> Itera
         yield dict(zip(columns, values, strict=True))
 
 
+def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows in parts of bounded number and size: a body may have half a mebibyte."""
+    part: list[dict[str, Any]] = []
+    size_bytes = 0
+    for row in rows:
+        part.append(row)
+        size_bytes += sum(len(value) for value in row.values() if isinstance(value, bytes))
+        if len(part) >= ROWS_AT_ONCE or size_bytes >= PART_BYTES:
+            yield part
+            part, size_bytes = [], 0
+    if part:
+        yield part
+
+
 def _load_records(
     folder: Path, manifest: Manifest, store: Store, bodies: Bodies, on_progress: OnProgress
 ) -> None:
     """Step 3: the records, large bodies to their place; then the settings."""
     total, done = manifest.files[RECORDS_FILE].frames, 0
     rows = _rows(_frames(folder, manifest, RECORDS_FILE), RECORDS_FILE, RECORD_COLUMNS)
-    while part := list(islice(rows, ROWS_AT_ONCE)):
+    for part in _parts(rows):
         bodies.place(part)
         with store.writing() as write:
             insert_records(write, part)
@@ -321,7 +335,7 @@ def _load_local(folder: Path, manifest: Manifest, store: Store, leave_out: Colle
         with store.writing() as write:
             table.create(write)
             rows = _rows(frames, name, columns)
-            while part := list(islice(rows, ROWS_AT_ONCE)):
+            for part in _parts(rows):
                 write.execute(table.insert(), part)
                 count += len(part)
     return count

@@ -145,6 +145,7 @@ export function knownGrowth(panel, checkpoint, tree, keysText) {
     verifyConsistency(old, checkpoint, path);
     remember({ ...kept, at: Date.now(), ...now });
     const values = { older: old.size, newer: now.size, since: day(kept.since) };
-    return { detail: say("memory.extends", values), value: true };
+    const key = old.size === now.size ? "memory.same" : "memory.extends";
+    return { detail: say(key, values), value: true };
   });
 }

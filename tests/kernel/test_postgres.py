@@ -98,6 +98,8 @@ CTE = (
         sa.select(CTE),
         sa.select(sa.func.set_config("transaction_read_only", "off", False)),
         sa.select(sa.func.pg_advisory_unlock_all()),
+        sa.select(sa.literal_column("nextval('x')")),
+        sa.select(sa.text("setval('x', 1)")),
         sa.text("DELETE FROM toy_counters"),
         "INSERT INTO toy_counters VALUES ('x', 'x', 1, 1)",
         "WITH x AS (DELETE FROM toy_counters RETURNING 1) SELECT * FROM x",
@@ -359,18 +361,22 @@ def test_an_invalid_index_is_a_fault(store: Store) -> None:
 def test_two_schemas_of_one_database_are_two_stores(postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as connection:
         connection.execute("CREATE SCHEMA other")
-        name = postgres_url.split("/")[3].partition("?")[0]
-        connection.execute(f"CREATE ROLE {name} SUPERUSER LOGIN")
-        connection.execute(f"ALTER ROLE {name} SET search_path = other")
     first = Store.open(postgres_url, create=True)
-    second = Store.open(postgres_url.replace("postgres@", f"{name}@"), create=True)
+    options = "&options=-c%20search_path%3Dother%20-c%20synchronous_commit%3Doff"
+    second = Store.open(postgres_url + options, create=True)
     assert first.held() and second.held()
     with second.writing() as write:
+        assert write.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
         write.execute(META.insert().values(key="a", value="b"))
     with first.reading() as read:
         assert read_meta(read, "a") is None
     first.close()
     second.close()
-    with psycopg.connect(postgres_url) as connection:
-        connection.execute(f"DROP OWNED BY {name}")
-        connection.execute(f"DROP ROLE {name}")
+
+
+def test_a_url_of_several_servers_is_shown_with_all(postgres_url: str) -> None:
+    folder = postgres_url.partition("host=")[2]
+    several = postgres_url.replace("host=", "host=/nowhere&host=")
+    store = Store.open(several + "&target_session_attrs=read-write", create=True)
+    assert f"/nowhere,{folder}" in store.where and store.held()
+    store.close()

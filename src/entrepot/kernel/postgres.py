@@ -195,9 +195,9 @@ def _engine(
     }
     if "poolclass" not in pool:
         pool["pool_timeout"] = POOL_WAIT_S
-    engine = sa.create_engine(
-        url, hide_parameters=True, connect_args=_connect_arguments(name, settings), **pool
-    )
+    theirs = url.query.get("options", "")
+    arguments = _connect_arguments(name, settings, theirs if isinstance(theirs, str) else "")
+    engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **pool)
     sa.event.listen(engine, "before_cursor_execute", _guard)
     sa.event.listen(engine, "first_connect", _require_server, insert=True)
     sa.event.listen(engine, "checkin", _note_rest)
@@ -236,20 +236,25 @@ def _parsed(url: str) -> sa.URL:
 
 def _shown(url: sa.URL) -> str:
     """Return the URL without password and options, fit for messages."""
-    host = url.host or str(url.query.get("host", "localhost"))
+    asked = url.query.get("host", "localhost")
+    host = url.host or (asked if isinstance(asked, str) else ",".join(asked))
     port = f":{url.port}" if url.port else ""
     return f"postgresql://{host}{port}/{url.database or ''}"
 
 
-def _connect_arguments(name: str, settings: Mapping[str, str]) -> dict[str, object]:
-    """Return what libpq is told: settings go with the connection and cost no round trip."""
+def _connect_arguments(name: str, settings: Mapping[str, str], theirs: str) -> dict[str, object]:
+    """Return what libpq is told: settings go with the connection and cost no round trip.
+
+    `theirs` are the options of the URL; ours come after them and win.
+    """
+    options = [theirs, *(f"-c {key}={value}" for key, value in settings.items())]
     return {
         "application_name": name,
         "connect_timeout": CONNECT_TIMEOUT_S,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
-        "options": " ".join(f"-c {key}={value}" for key, value in settings.items()),
+        "options": " ".join(options).strip(),
     }
 
 
@@ -348,8 +353,8 @@ def _written_by(element: Any, text: str) -> frozenset[str]:
     for part in visitors.iterate(element):
         if isinstance(part, UpdateBase):
             written.add(getattr(part.table, "name", "?"))
-        elif isinstance(part, sa.TextClause | FunctionElement) and _WRITES.search(str(part)):
-            written.add("?")
+        elif isinstance(part, sa.TextClause | FunctionElement) or getattr(part, "is_literal", 0):
+            written |= {"?"} if _WRITES.search(str(part)) else set()
     return frozenset(written)
 
 

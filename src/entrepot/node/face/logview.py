@@ -25,6 +25,8 @@ from entrepot.kernel.record import Entry, OwnEntry, decode_entry
 from entrepot.kernel.store import Store
 from entrepot.kernel.tiles import WIDTH, TileTree
 from entrepot.node.face.localtables import LOCAL, ensure_tables
+from entrepot.node.running import Running
+from entrepot.node.witnessing.background import checkpoint_to_show
 
 SEEN_MAX: Final = 400
 """Checkpoints kept in the diary; then every second of the older half goes."""
@@ -104,13 +106,13 @@ class Listed:
     examined: int
 
 
-def head_of(node: Node) -> Head:
-    """Return the newest published checkpoint, verified under the log's keys.
+def head_of(running: Running) -> Head:
+    """Return the checkpoint that `/log/checkpoint` shows, verified under the log's keys.
 
     Raises VerificationError, StorageError.
     """
-    raw = node.log.checkpoint()
-    checkpoint = open_own_checkpoint(raw, node.signer.keys).checkpoint
+    raw = checkpoint_to_show(running)
+    checkpoint = open_own_checkpoint(raw, running.node.signer.keys).checkpoint
     note = parse_note(raw)
     signers = tuple((line.name, line.key_id.hex()) for line in note.signatures)
     return Head(raw, checkpoint, checkpoint_time(raw), signers)
@@ -155,15 +157,16 @@ def _downwards(tree: TileTree, top: int, floor: int) -> Iterator[Line]:
             yield line_of(number * WIDTH + place, entries[place])
 
 
-def observe(node: Node) -> list[Seen]:
+def observe(running: Running) -> list[Seen]:
     """Write the newest checkpoint into the diary, proven against the last one; return the diary.
 
     A checkpoint that does not extend the last one is kept as such, never overwritten: it is the
     evidence that this log forked. A process that may not write only reads.
     """
+    node = running.node
     ensure_tables(node.store)
     diary = seen(node.store)
-    head = head_of(node)
+    head = head_of(running)
     checkpoint = head.checkpoint
     last = diary[-1] if diary else None
     if last is not None and (last.size, last.root) == (checkpoint.size, checkpoint.root):

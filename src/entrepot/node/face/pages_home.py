@@ -32,7 +32,7 @@ def show_home(request: AnyRequest) -> Response[str]:
     return page(
         request,
         "home/home.html",
-        head=head_of(node),
+        head=head_of(around.running),
         numbers=_numbers(counts, node.log.size),
         terms=terms,
         operator=operator,

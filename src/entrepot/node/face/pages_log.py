@@ -12,7 +12,7 @@ from typing import Final
 from litestar import Response, get
 from litestar.types import ControllerRouterHandler
 
-from entrepot.kernel.errors import InvalidInput
+from entrepot.kernel.errors import InvalidInput, NotFound
 from entrepot.kernel.home import Node
 from entrepot.node.face.logpicture import growth
 from entrepot.node.face.logview import OUTCOMES, Wanted, head_of, listed, observe
@@ -20,6 +20,8 @@ from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.verifywords import words_of_verification
 from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.node.running import Running
+from entrepot.node.witnessing.background import alarm_of, policy_to_show, standings
 
 NEWEST: Final = 8
 PER_PAGE: Final = 50
@@ -35,9 +37,10 @@ def node_of(request: AnyRequest) -> Node:
 @get("/log", sync_to_thread=True)
 def show_log(request: AnyRequest) -> Response[str]:
     """Show the newest checkpoint, who signed it, how the log grew, and the newest entries."""
-    node = node_of(request)
-    diary = observe(node)
-    head = head_of(node)
+    running: Running = surroundings_of(request).running
+    node = running.node
+    diary = observe(running)
+    head = head_of(running)
     tree = node.log.tree()
     own = {key.key_id.hex(): key.type for key in node.signer.keys.verifiers()}
     return page(
@@ -49,10 +52,21 @@ def show_log(request: AnyRequest) -> Response[str]:
         keys=node.signer.keys.text(),
         growth=growth(diary),
         diary=diary[::-1],
-        node_url=surroundings_of(request).running.url,
+        node_url=running.url,
+        witnesses=standings(running),
+        alarm=alarm_of(running),
+        policy=_policy(running),
         newest=listed(tree, Wanted(), before=None, count=NEWEST).lines,
         words=words_of_verification(visitor_of(request).language),
     )
+
+
+def _policy(running: Running) -> str:
+    """Return the policy under which checkpoints are shown, as its file; "" without one."""
+    try:
+        return policy_to_show(running).decode("utf-8", "replace")
+    except NotFound:
+        return ""
 
 
 @get("/log/entries", sync_to_thread=True)

@@ -15,11 +15,13 @@ from entrepot.kernel.decisions import Effect, Granted, Reason, effects_of
 from entrepot.kernel.errors import NotFound
 from entrepot.kernel.home import Node
 from entrepot.kernel.record import Entry, OwnEntry, decode_evidence, decode_ruling
-from entrepot.node.face.logview import entry_at, head_of, line_of
+from entrepot.node.face.logview import entry_at, line_of
 from entrepot.node.face.pages_log import index_of, node_of
 from entrepot.node.face.rendering import page
+from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.verifywords import words_of_verification
 from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.node.witnessing.background import witnessed_proof
 
 _WHOLE: Final = 1
 _OCTETS: Final = "application/octet-stream"
@@ -77,7 +79,6 @@ def show_entry(request: AnyRequest, number: FromPath[str]) -> Response[str]:
         own=entry if isinstance(entry, OwnEntry) else None,
         opened=opened_of(entry) if isinstance(entry, Entry) else None,
         content=content,
-        head=head_of(node),
         size=tree.size,
         has_receipt=tree.size > 1,
         keys=node.signer.keys.text(),
@@ -101,9 +102,10 @@ def download_receipt(request: AnyRequest, number: FromPath[str]) -> Response[byt
 
 @get("/log/entries/{number:str}/proof.tlog-proof", sync_to_thread=True)
 def download_proof(request: AnyRequest, number: FromPath[str]) -> Response[bytes]:
-    """Return the text proof (C2SP tlog-proof) of an entry under the newest checkpoint."""
-    node, index, _content, _entry = _found(request, number)
-    return _attachment(node.log.text_proof(index), f"entry-{index}.tlog-proof", "text/plain")
+    """Return the text proof (C2SP tlog-proof) of an entry under the checkpoint that is shown."""
+    index = index_of(number)
+    proof = witnessed_proof(surroundings_of(request).running, index)
+    return _attachment(proof, f"entry-{index}.tlog-proof", "text/plain")
 
 
 @get("/log/keys.txt", sync_to_thread=True)

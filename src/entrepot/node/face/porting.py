@@ -6,8 +6,11 @@ restarted between any two. Nothing is logged before a person approves the cleara
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +28,7 @@ from entrepot.law.factset import FactSet
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Missing
 from entrepot.node.declaring import questions
+from entrepot.node.face.logview import observe
 from entrepot.node.jobs import Failure, Job, Jobs, Unsigned, failure_of
 from entrepot.node.jobspool import Activity, Pool, run_worker
 from entrepot.node.jobswork import Order
@@ -35,6 +39,8 @@ from entrepot.port.plan.model import Plan, Way
 from entrepot.port.plan.states import DataState, Shipment, shipment
 
 AS_IS: Final = DataState("as-is", "as it is", [])
+TEND_EVERY_SECONDS: Final = 60
+LOG: Final = logging.getLogger("entrepot.port")
 _DESK: Final = "port_desk"
 _making: Final = threading.Lock()
 
@@ -320,7 +326,30 @@ def desk_of(state: Any) -> Desk:
             jobs.sweep()
             found = Desk(running, jobs)
             setattr(state, _DESK, found)
+            threading.Thread(target=_sweep, args=(jobs,), name="sweep", daemon=True).start()
         return found
+
+
+def _sweep(jobs: Jobs) -> None:
+    """Delete what is over each minute, as long as the process lives."""
+    while True:
+        time.sleep(TEND_EVERY_SECONDS)
+        try:
+            jobs.sweep()
+        except OSError as error:
+            LOG.warning("sweeping failed", extra={"error": type(error).__name__})
+
+
+async def tend(running: Running) -> None:
+    """Until cancelled: delete tables whose time is over, and write the log's diary, each minute."""
+    jobs = Jobs(running.home / "jobs", running.clock)
+    while True:
+        try:
+            await asyncio.to_thread(jobs.sweep)
+            await asyncio.to_thread(observe, running)
+        except (Error, OSError) as error:
+            LOG.warning("tending failed", extra={"error": type(error).__name__})
+        await asyncio.sleep(TEND_EVERY_SECONDS)
 
 
 def as_plain(reason: Reason) -> dict[str, str]:

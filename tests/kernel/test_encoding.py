@@ -6,22 +6,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.kernel.encoding import (
+    ARRAY,
+    BYTES,
+    MAP,
+    TEXT,
+    UNSIGNED,
     decode,
     decode_map,
     encode,
     from_base64,
+    head,
+    item_bytes,
     to_base64,
     to_base64url,
     to_json,
 )
 from entrepot.kernel.errors import InvalidInput
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=30),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | WORDS | st.binary(max_size=30),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(TEXT | st.integers(-300, 300), inner, max_size=5)
+        | st.dictionaries(WORDS | st.integers(-300, 300), inner, max_size=5)
     ),
     max_leaves=20,
 )
@@ -186,3 +193,14 @@ def test_text_never_holds_a_nul(value: object) -> None:
     with pytest.raises(InvalidInput, match="U\\+0000"):
         decode(cbor2.dumps(value, canonical=True))
     assert decode(encode({"k": b"\0"})) == {"k": b"\0"}
+
+
+@given(st.sampled_from([0, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32]), st.binary())
+def test_heads_and_items_are_those_of_the_encoder(number: int, raw: bytes) -> None:
+    assert head(UNSIGNED, number) == encode(number)
+    assert item_bytes(raw) == encode(raw)
+    assert head(ARRAY, 1) + head(MAP, 0) == encode([{}])
+    text = "x" * min(number, 70_000)
+    assert head(TEXT, len(text)) + text.encode() == encode(text)
+    with pytest.raises(InvalidInput):
+        head(BYTES, 2**64)

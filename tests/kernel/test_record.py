@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kernel_toy import NOW, count_act, open_toy
 
 from entrepot.kernel.acts import ActId
@@ -190,3 +192,13 @@ def test_a_kind_without_state_applies_nothing() -> None:
 def test_headers_are_read_as_signed() -> None:
     with pytest.raises(InvalidInput, match="unsigned"):
         parse_sign1(b"\xd2" + encode([encode({}), {1: 1}, b"", b""]))
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 2**40))
+def test_an_entry_is_what_the_encoder_gives(evidence: bytes, ruling: bytes, at: int) -> None:
+    parts = Sealed(evidence, b"s" * 32), Sealed(ruling, b"")
+    entry = encode_entry(
+        "a-kind", ActId(b"i" * 16), at, Outcome.REFUSED, evidence=parts[0], ruling=parts[1]
+    )
+    shown = [list(part.shown()) for part in parts]
+    assert entry == encode({1: 1, 2: "a-kind", 3: b"i" * 16, 4: at, 5: 1, 6: shown[0], 7: shown[1]})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from entrepot.kernel.encoding import SIZE_MAX_BYTES, decode, decode_map, encode
+from entrepot.kernel.encoding import SIZE_MAX_BYTES, decode, decode_map, encode, item_bytes
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.keys import PrivateKey, PublicKey
 
@@ -19,6 +19,8 @@ ISS, SUB, IAT, CTI = 1, 2, 6, 7
 """CWT claim keys (RFC 8392 section 4)."""
 
 _TAG_18 = b"\xd2"
+_SIG_STRUCTURE = encode(["Signature1", b"", b"", b""])[:-3]
+"""The beginning of every Sig_structure: an array of four whose first is the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Sign1:
 
 def signed_bytes(protected_bytes: bytes, payload: bytes) -> bytes:
     """Return the Sig_structure that a COSE_Sign1 signature covers (RFC 9052 section 4.4)."""
-    return encode(["Signature1", protected_bytes, b"", payload])
+    return b"".join((_SIG_STRUCTURE, item_bytes(protected_bytes), b"\x40", item_bytes(payload)))
 
 
 def sign1(

@@ -19,11 +19,10 @@ from entrepot.kernel.cose import (
     KID,
     SUB,
     Sign1,
-    assemble,
     parse_sign1,
     signed_bytes,
 )
-from entrepot.kernel.encoding import decode, encode
+from entrepot.kernel.encoding import ARRAY, MAP, UNSIGNED, decode, encode, head, item_bytes
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.keys import PrivateKey, PublicKey
 from entrepot.kernel.merkle import leaf_hash, root_from_inclusion
@@ -32,6 +31,9 @@ RECEIPTS, VDS, VDP = 394, 395, 396
 """Header labels of RFC 9942 section 2: receipts, verifiable data structure, its proofs."""
 RFC9162_SHA256: Final = 1
 INCLUSION: Final = -1
+_ONE_PROOF: Final = b"".join(
+    (head(MAP, 1), head(UNSIGNED, VDP), head(MAP, 1), encode(INCLUSION), head(ARRAY, 1))
+)
 RECEIPT_MAX_BYTES: Final = 16_384
 """A path has at most 63 hashes, so a receipt stays below 3 KiB."""
 
@@ -74,8 +76,12 @@ def sign_tree(key: PrivateKey, origin: str, size: int, root: bytes) -> TreeSigna
 
 def issue_receipt(tree: TreeSignature, index: int, path: Sequence[bytes]) -> bytes:
     """Return the COSE receipt of entry `index` in a signed tree (RFC 9942 section 5.2)."""
-    proof = encode([tree.size, index, list(path)])
-    return assemble(tree.protected_bytes, {VDP: {INCLUSION: [proof]}}, None, tree.signature)
+    hashes = b"".join(map(item_bytes, path))
+    counts = head(UNSIGNED, tree.size) + head(UNSIGNED, index) + head(ARRAY, len(path))
+    proof = item_bytes(head(ARRAY, 3) + counts + hashes)
+    protected, signature = item_bytes(tree.protected_bytes), item_bytes(tree.signature)
+    # COSE_Sign1 (tag 18): protected, {396: {-1: [proof]}}, payload detached, signature.
+    return b"".join((b"\xd2", head(ARRAY, 4), protected, _ONE_PROOF, proof, b"\xf6", signature))
 
 
 def verify_receipt(

@@ -28,7 +28,17 @@ from entrepot.kernel.decisions import (
     Refused,
     effects_of,
 )
-from entrepot.kernel.encoding import decode, decode_map, encode
+from entrepot.kernel.encoding import (
+    ARRAY,
+    MAP,
+    TEXT,
+    UNSIGNED,
+    decode,
+    decode_map,
+    encode,
+    head,
+    item_bytes,
+)
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.institution import Facts
 from entrepot.kernel.keys import Kid
@@ -40,6 +50,9 @@ GENESIS, ERASURE = "genesis", "erasure"
 
 _FORMAT, _KIND, _ACT_ID, _AT, _OUTCOME, _EVIDENCE, _RULING, _SUBJECT = range(1, 9)
 _COMMITTED, _WHOLE = 0, 1
+_ENTRY_HEAD: Final = b"".join(
+    (head(MAP, 7), head(UNSIGNED, _FORMAT), head(UNSIGNED, ENTRY_FORMAT), head(UNSIGNED, _KIND))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +62,16 @@ class Sealed:
     content: bytes
     salt: bytes
 
-    def shown(self) -> list[object]:
-        """Return what the entry shows: `[0, commitment]` or `[1, content]`."""
+    def shown(self) -> tuple[int, bytes]:
+        """Return what the entry shows: (0, commitment) or (1, content)."""
         if not self.salt:
-            return [_WHOLE, self.content]
-        return [_COMMITTED, commitment(self.salt, self.content)]
+            return _WHOLE, self.content
+        return _COMMITTED, commitment(self.salt, self.content)
 
     def matches(self, shown: tuple[int, bytes]) -> bool:
         """Say whether this part is the one that an entry shows."""
         expected = self.shown()
-        return expected[0] == shown[0] and hmac.compare_digest(bytes(shown[1]), _raw(expected[1]))
+        return expected[0] == shown[0] and hmac.compare_digest(bytes(shown[1]), expected[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +180,23 @@ def encode_entry(
     kind: str, act_id: ActId, at: int, outcome: Outcome, *, evidence: Sealed, ruling: Sealed
 ) -> bytes:
     """Return the bytes of the log entry of an act (one leaf of the tree)."""
-    return encode(
-        {
-            _FORMAT: ENTRY_FORMAT,
-            _KIND: kind,
-            _ACT_ID: act_id,
-            _AT: at,
-            _OUTCOME: int(outcome),
-            _EVIDENCE: evidence.shown(),
-            _RULING: ruling.shown(),
-        }
+    name = kind.encode()
+    return b"".join(
+        (
+            _ENTRY_HEAD,
+            head(TEXT, len(name)) + name,
+            head(UNSIGNED, _ACT_ID) + item_bytes(act_id),
+            head(UNSIGNED, _AT) + head(UNSIGNED, at),
+            head(UNSIGNED, _OUTCOME) + head(UNSIGNED, outcome),
+            head(UNSIGNED, _EVIDENCE) + _part(evidence),
+            head(UNSIGNED, _RULING) + _part(ruling),
+        )
     )
+
+
+def _part(part: Sealed) -> bytes:
+    how, content = part.shown()
+    return head(ARRAY, 2) + head(UNSIGNED, how) + item_bytes(content)
 
 
 def encode_own_entry(kind: str, at: int, subject: object) -> bytes:
@@ -225,9 +244,3 @@ def open_sealed(shown: tuple[int, bytes], part: Sealed, *, name: str) -> bytes:
     if not part.matches(shown):
         raise VerificationError(f"{name} does not open the commitment in the log entry")
     return part.content
-
-
-def _raw(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise InvalidInput("expected bytes", value=type(value).__name__)
-    return value

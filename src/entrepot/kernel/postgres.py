@@ -353,7 +353,9 @@ def _written_by(element: Any, text: str) -> frozenset[str]:
     for part in visitors.iterate(element):
         if isinstance(part, UpdateBase):
             written.add(getattr(part.table, "name", "?"))
-        elif isinstance(part, sa.TextClause | FunctionElement) or getattr(part, "is_literal", 0):
+        elif isinstance(part, sa.TextClause | FunctionElement) or getattr(
+            part, "is_literal", False
+        ):
             written |= {"?"} if _WRITES.search(str(part)) else set()
     return frozenset(written)
 

@@ -13,3 +13,4 @@ ROUTES: Final[list[Any]] = [
     *credentials.ROUTES_CREDENTIALS,
     *health.ROUTES,
 ]
+BACKGROUND: Final[list[Any]] = [*credentials.BACKGROUND]

@@ -23,6 +23,7 @@ from entrepot.kernel.audit import audit
 from entrepot.kernel.errors import InvalidInput
 from entrepot.registry.institution import registry_institution
 from entrepot.registry.rightviews import (
+    CHAIN_MAX,
     chain_of,
     course_of,
     due_rights,
@@ -475,3 +476,37 @@ def test_state_is_the_fold_of_the_log(tmp_path: Path) -> None:
         assert made.now > NOW
     checks = audit(tmp_path, (registry_institution(),))
     assert [check.name for check in checks if check.passed is not True] == []
+
+
+def test_chains_of_rights_are_bounded(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        acme, beta = two_parties(made)
+        last, hands = made.registered(acme, made.file(acme)), [beta, acme]
+        giver = acme
+        for number in range(CHAIN_MAX):
+            taker = hands[number % 2]
+            body = license_body(last, taker, sublicence=True)
+            if number == CHAIN_MAX - 1:
+                assert made.refused(giver, "license-right", body) == [
+                    "registry.right.chain-too-large"
+                ]
+            else:
+                last, giver = made.done(giver, "license-right", body), taker
+        with made.node.store.reading() as read:
+            assert len(chain_of(read, get_right(read, last))) == CHAIN_MAX - 1
+
+
+def test_many_products_of_the_same_data_do_not_stop_the_register(tmp_path: Path) -> None:
+    same = {"sample": {"sha256": digest("sample")}}
+    with world(tmp_path) as made:
+        acme, beta = two_parties(made)
+        batch = [
+            made.signed(acme, "file-product", {"metadata": metadata(**same, keywords=[f"n{n}"])})
+            for n in range(300)
+        ]
+        made.node.sequencer.submit_batch(batch)
+        mine, theirs = made.file(acme, **same), made.file(beta, **same)
+        made.right(acme, mine, exclusive=True)
+        assert made.refused(beta, "file-right", right_body(beta, theirs)) == [
+            "registry.right.conflict"
+        ]

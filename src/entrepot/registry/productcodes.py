@@ -77,6 +77,7 @@ class Code(StrEnum):
     NOTICE_RUNS = "registry.right.notice-runs"
     NOT_IN_NOTICE = "registry.right.not-in-notice"
     NOT_FOUNDED = "registry.right.not-founded"
+    CHAIN_TOO_LARGE = "registry.right.chain-too-large"
 
 
 CITATIONS: Final[dict[Code, str]] = {

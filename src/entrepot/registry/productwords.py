@@ -79,6 +79,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     Code.DECIDER_IS_PARTY: ("Nobody decides in the own cause.", "当事方不得裁定自己的事项。"),
     Code.NOTICE_RUNS: ("The notice still runs.", "公示期尚未届满。"),
     Code.NOT_IN_NOTICE: ("The right is not in notice.", "该权利不在公示期。"),
+    Code.CHAIN_TOO_LARGE: ("The chain of rights is too large.", "权利链条过长或派生权利过多。"),
     Code.NOT_FOUNDED: ("The registry is not founded.", "登记机构尚未设立。"),
 }
 """Code -> its general sentence in English and Chinese."""

@@ -28,6 +28,7 @@ from entrepot.registry.rightacts import (
 from entrepot.registry.rightextent import extent_within
 from entrepot.registry.rightstate import OPEN
 from entrepot.registry.rightviews import (
+    DERIVED_MAX,
     Grant,
     chain_of,
     find_objection,
@@ -39,8 +40,8 @@ from entrepot.registry.rightviews import (
 )
 from entrepot.registry.tables import CERTIFICATES, FOUNDING, PARTIES
 
-MEETING_MAX: Final = 20
-"""Most rights in the way that a decision names; one is enough to refuse."""
+LISTED_MAX: Final = 20
+"""Most rights or objections in the way that facts name; one is enough to refuse."""
 
 
 def who(read: sa.Connection, request: Request[Any]) -> dict[str, object]:
@@ -104,7 +105,7 @@ def _standing(grants: Iterable[Grant]) -> list[dict[str, object]]:
             "closes_at": one.closes_at,
             "exclusive": one.exclusive,
         }
-        for one in list(grants)[:MEETING_MAX]
+        for one in list(grants)[:LISTED_MAX]
     ]
 
 
@@ -136,6 +137,8 @@ def facts_of_right(read: sa.Connection, request: Request[FileRight]) -> Facts:
     source = None if body.source is None else find_right(read, body.source)
     met = meeting_rights(read, body.product, body.right, body.extent, now=now)
     chain = [] if source is None else [source.id, *(one.id for one in chain_of(read, source))]
+    first = chain[-1] if chain else None
+    derived = [] if first is None else live_derived(read, first)
     held = holdings_in(read, body.product, now=now)
     processed = meeting_rights(read, body.product, "process", body.extent, now=now)
     own_processing = [one for one in processed if one.holder == body.holder]
@@ -145,6 +148,8 @@ def facts_of_right(read: sa.Connection, request: Request[FileRight]) -> Facts:
             **founding(read),
             "product": "" if product is None else product.status,
             "source": grant_facts(source),
+            "links": len(chain),
+            "derived": sum(one.holder == body.holder for one in derived),
             "conflicts": _standing(
                 in_the_way(met, holder=body.holder, exclusive=body.exclusive, chain=chain)
             ),
@@ -152,7 +157,7 @@ def facts_of_right(read: sa.Connection, request: Request[FileRight]) -> Facts:
                 one.id
                 for one in met
                 if one.holder == body.holder and extent_within(body.extent, one.extent)
-            ][:MEETING_MAX],
+            ][:LISTED_MAX],
             "holdings": _standing(held),
             "processing": any(extent_within(body.extent, one.extent) for one in own_processing),
         }
@@ -164,6 +169,7 @@ def facts_of_license(read: sa.Connection, request: Request[LicenseRight]) -> Fac
     body, now = request.body, request.decided_at
     source = find_right(read, body.source)
     conflicts: list[Grant] = []
+    chain: list[int] = []
     if source is not None:
         met = meeting_rights(read, source.product, body.right, body.extent, now=now)
         chain = [source.id, *(one.id for one in chain_of(read, source))]
@@ -172,6 +178,7 @@ def facts_of_license(read: sa.Connection, request: Request[LicenseRight]) -> Fac
         {
             **who(read, request),
             "source": grant_facts(source),
+            "links": len(chain),
             "recipient": party_exists(read, body.to),
             "conflicts": _standing(conflicts),
         }
@@ -217,7 +224,8 @@ def facts_of_change(read: sa.Connection, request: Request[ChangeRight]) -> Facts
         one for one in met if one.holder != found.holder and (one.exclusive or exclusive)
     )
     derived = [one for one in live_derived(read, found.id) if one.source == found.id]
-    values["outside"] = [one.id for one in derived if not extent_within(one.extent, extent)]
+    outside = [one.id for one in derived if not extent_within(one.extent, extent)]
+    values["outside"] = outside[:LISTED_MAX]
     return Facts(values)
 
 
@@ -250,13 +258,16 @@ def facts_of_cancel(read: sa.Connection, request: Request[CancelRight]) -> Facts
     found = find_right(read, request.body.right)
     derived = [] if found is None else live_derived(read, found.id)
     holder = "" if found is None else found.holder
+    own = [one.id for one in derived if one.holder == holder]
+    others = [one.id for one in derived if one.holder != holder]
     return Facts(
         {
             **who(read, request),
             "right": grant_facts(found),
-            "own": [one.id for one in derived if one.holder == holder],
-            "others": [one.id for one in derived if one.holder != holder],
-            "certificates": certificates_of(read, [request.body.right, *(d.id for d in derived)]),
+            "own": own,
+            "others": others[:LISTED_MAX],
+            # What others hold stops the act, so only own certificates can fall with it.
+            "certificates": certificates_of(read, [request.body.right, *own[:DERIVED_MAX]]),
         }
     )
 
@@ -270,7 +281,7 @@ def facts_of_close(read: sa.Connection, request: Request[CloseNotice]) -> Facts:
         {
             "right": grant_facts(found),
             "source": grant_facts(source),
-            "open": [one.id for one in disputes if one.status == OPEN],
+            "open": [one.id for one in disputes if one.status == OPEN][:LISTED_MAX],
         }
     )
 
@@ -298,7 +309,7 @@ def facts_of_decision(read: sa.Connection, request: Request[DecideObjection]) ->
             "objector": "" if found is None else found.party,
             "state": "" if found is None else found.status,
             "right": grant_facts(grant),
-            "open": [one.id for one in disputes if one.status == OPEN],
+            "open": [one.id for one in disputes if one.status == OPEN][:LISTED_MAX],
             "derived": [one.id for one in derived],
         }
     )

@@ -50,6 +50,7 @@ from entrepot.registry.rightstate import (
     extent_values,
     grant_values,
 )
+from entrepot.registry.rightviews import CHAIN_MAX, DERIVED_MAX
 
 SOURCES: Final = {HOLD: (), PROCESS: (HOLD, PROCESS), OPERATE: (PROCESS, OPERATE)}
 """Out of which right each one may come ("Data Twenty", point 3: hold, then process, then operate).
@@ -182,7 +183,16 @@ def _source_of(body: FileRight, values: Values) -> list[Reason]:
     if source["status"] not in LIVE:
         says = f"Right {source['id']} is {source['status']}."
         return [reason(Code.SOURCE_NOT_LIVE, says)]
-    return _beyond(body.extent, body.exclusive, source)
+    if values["derived"] >= DERIVED_MAX:
+        says = f"You hold {DERIVED_MAX} rights out of one first right; no more can fall in one act."
+        return [reason(Code.CHAIN_TOO_LARGE, says)]
+    return _too_long(values) + _beyond(body.extent, body.exclusive, source)
+
+
+def _too_long(values: Values) -> list[Reason]:
+    if values["links"] < CHAIN_MAX:
+        return []
+    return [reason(Code.CHAIN_TOO_LARGE, f"A chain of sources has at most {CHAIN_MAX} links.")]
 
 
 def _without_source(body: FileRight, values: Values) -> list[Reason]:
@@ -210,6 +220,7 @@ def decide_license(request: Request[LicenseRight], relied: Facts) -> Decision:
         wrong = [
             *_recipient(values, body.to),
             *_licensable(body, source),
+            *_too_long(values),
             *_term_over(body.extent, request.decided_at),
             *_in_the_way(_maps(values["conflicts"])),
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -31,8 +31,12 @@ from entrepot.registry.rightstate import (
     REGISTERED,
 )
 
-CHAIN_MAX: Final = 64
-"""Longest chain of sources followed; a right out of so many hands would be refused."""
+CHAIN_MAX: Final = 32
+"""Longest chain of sources; a right out of more hands is refused."""
+DERIVED_MAX: Final = 200
+"""Most live rights that one holder files out of one first right: they must fall in one act."""
+_AT_ONCE: Final = 1_000
+"""Numbers in one question to the database."""
 LISTED_MAX: Final = 500
 
 
@@ -175,11 +179,11 @@ def course_of(read: sa.Connection, right: int) -> list[Step]:
 def chain_of(read: sa.Connection, right: Grant) -> list[Grant]:
     """Return the rights that one rests on, nearest first; the last one is a first right.
 
-    Cut after 64 links, which no granted right can have.
+    No granted right has more than 32.
     """
     found: list[Grant] = []
     source = right.source
-    while source is not None and len(found) < CHAIN_MAX:
+    while source is not None:
         nearest = get_right(read, source)
         found.append(nearest)
         source = nearest.source
@@ -191,33 +195,39 @@ def live_derived(read: sa.Connection, right: int) -> list[Grant]:
     found: dict[int, Grant] = {}
     front = [right]
     while front:
+        asked, front = front[:_AT_ONCE], front[_AT_ONCE:]
         rows = read.execute(
-            sa.select(GRANTS).where(GRANTS.c.source.in_(front), GRANTS.c.status.in_(LIVE))
+            sa.select(GRANTS).where(GRANTS.c.source.in_(asked), GRANTS.c.status.in_(LIVE))
         ).all()
         new = [_grant(row) for row in rows if row.id not in found]
         found.update({grant.id: grant for grant in new})
-        front = [grant.id for grant in new]
+        front += [grant.id for grant in new]
     return [found[one] for one in sorted(found)]
 
 
 def same_data(read: sa.Connection, product: int) -> list[int]:
     """Return the product and every other one whose description names the same hashes, by id."""
+    return sorted(read.execute(_same_data(read, product)).scalars())
+
+
+def _same_data(read: sa.Connection, product: int) -> sa.CompoundSelect[Any]:
+    """Return the question for products of the same data; they may be many, so it stays one."""
     row = read.execute(
         sa.select(PRODUCTS.c.inspection, PRODUCTS.c.sample, PRODUCTS.c.source).where(
             PRODUCTS.c.id == product
         )
     ).one_or_none()
     hashes = () if row is None else tuple(one for one in row if one)
-    return sorted({product, *_naming(read, hashes)})
+    itself = sa.select(PRODUCTS.c.id).where(PRODUCTS.c.id == product)
+    return sa.union(itself, *_naming(hashes))
 
 
-def _naming(read: sa.Connection, hashes: Sequence[str]) -> list[int]:
-    """Return the products whose inspection, sample or source is one of `hashes`."""
+def _naming(hashes: Sequence[str]) -> list[sa.Select[tuple[int]]]:
+    """Return the questions for products whose inspection, sample or source is one of `hashes`."""
     if not hashes:
         return []
     columns = (PRODUCTS.c.inspection, PRODUCTS.c.sample, PRODUCTS.c.source)
-    questions = [sa.select(PRODUCTS.c.id).where(column.in_(hashes)) for column in columns]
-    return list(read.execute(sa.union(*questions)).scalars())
+    return [sa.select(PRODUCTS.c.id).where(column.in_(hashes)) for column in columns]
 
 
 def meeting_rights(
@@ -231,7 +241,7 @@ def meeting_rights(
     rows = read.execute(
         sa.select(GRANTS)
         .where(
-            GRANTS.c.product.in_(same_data(read, product)),
+            GRANTS.c.product.in_(_same_data(read, product)),
             GRANTS.c.right == right,
             GRANTS.c.status.in_(LIVE),
         )
@@ -246,13 +256,13 @@ def colliding_holdings(read: sa.Connection, product: int, hashes: Sequence[str])
 
     Either of two that meet being exclusive is enough; two of one holder never collide.
     """
-    mine = [one for one in rights_in(read, product) if one.is_live]
-    others = [one for one in _naming(read, hashes) if one != product]
-    if not mine or not others:
+    is_live = GRANTS.c.status.in_(LIVE)
+    held = read.execute(sa.select(GRANTS).where(GRANTS.c.product == product, is_live)).all()
+    mine = [_grant(row) for row in held]
+    if not mine or not hashes:
         return []
-    rows = read.execute(
-        sa.select(GRANTS).where(GRANTS.c.product.in_(others), GRANTS.c.status.in_(LIVE))
-    ).all()
+    others = sa.and_(GRANTS.c.product.in_(sa.union(*_naming(hashes))), GRANTS.c.product != product)
+    rows = read.execute(sa.select(GRANTS).where(others, is_live)).all()
     found = {
         theirs.id
         for theirs in map(_grant, rows)
@@ -270,7 +280,7 @@ def holdings_in(read: sa.Connection, product: int, *, now: int) -> list[Grant]:
     rows = read.execute(
         sa.select(GRANTS)
         .where(
-            GRANTS.c.product.in_(same_data(read, product)),
+            GRANTS.c.product.in_(_same_data(read, product)),
             GRANTS.c.right == HOLD,
             GRANTS.c.status.in_(LIVE),
         )

@@ -125,7 +125,13 @@ def open_snapshot(home: Path, store: str = "") -> Iterator[Snapshot]:
     """
     where: Path | str = store or home / "store.sqlite"
     if isinstance(where, Path) and not where.is_file():
-        raise NotFound("there is no home of Entrepot here", value=home, remedy="name it by --home")
+        has_keys = (home / "keys").is_dir()
+        remedy = "name its database by --store or ENTREPOT_STORE_URL" if has_keys else ""
+        raise NotFound(
+            "there is no store in this home" if has_keys else "there is no home of Entrepot here",
+            value=home,
+            remedy=remedy or "name it by --home",
+        )
     with ExitStack() as open_parts:
         opened = Store.open(where, writer=False)
         open_parts.callback(opened.close)

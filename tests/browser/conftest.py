@@ -21,7 +21,8 @@ import pytest
 
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.sequencer import Answer
-from entrepot.node.app import make_app
+from entrepot.node.api.credentials import enrol_if_leading
+from entrepot.node.app import background, make_app
 from entrepot.node.face.invitations import invitation_link, make_invitation
 from entrepot.node.running import Running, open_running
 from entrepot.node.serving import _server
@@ -71,6 +72,13 @@ class Stand:
     clock: Clock
     url: str
     stop: Callable[[], None] = field(repr=False)
+    is_halted: bool = False
+
+    def halt(self) -> None:
+        """Stop serving and close the node; safe to call twice."""
+        if not self.is_halted:
+            self.is_halted = True
+            self.stop()
 
     def submit(self, kind: str, body: dict[str, Any]) -> Answer:
         """Submit an act signed by the node's own key."""
@@ -80,19 +88,6 @@ class Stand:
         (outcome,) = self.running.intake.submit_now([act])
         assert isinstance(outcome, Answer), outcome
         return outcome
-
-    def submit_due(self) -> int:
-        """Submit what falls due by now, as the node's own duties do; return how many acts."""
-        store, count = self.running.node.store, 0
-        for institution in self.running.institutions:
-            if institution.due is None:
-                continue
-            with store.reading() as read:
-                due = institution.due(read, self.clock())
-            for act in due:
-                self.submit(act.kind, act.body)
-                count += 1
-        return count
 
     def invitation(self, party: str, *duties: str, first: bool = False) -> str:
         store = self.running.node.store
@@ -106,7 +101,12 @@ def start(home: Path, clock: Clock) -> Stand:
     url = f"http://localhost:{port}"
     settings = read_settings(
         environment={},
-        given={"home": str(home), "http.port": port, "http.public_url": url},
+        given={
+            "home": str(home),
+            "http.port": port,
+            "http.public_url": url,
+            "duties.every_s": 1,
+        },
     )
     running = open_running(settings, clock=clock)
     app = make_app(running)
@@ -117,8 +117,14 @@ def start(home: Path, clock: Clock) -> Stand:
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
         servers.append(_server(running, app))
+        tasks = [asyncio.create_task(task(running)) for task in background()]
         ready.set()
-        await servers[0].serve()
+        try:
+            await servers[0].serve()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
@@ -141,7 +147,8 @@ def start(home: Path, clock: Clock) -> Stand:
 @pytest.fixture
 def stand(tmp_path: Path) -> Iterator[Stand]:
     """A node with a founded registry, and nobody in it but its operator."""
-    stand = start(tmp_path / "home", Clock())
+    # Twelve days back, so that a test can let a notice run out and still end today.
+    stand = start(tmp_path / "home", Clock(-12 * 86_400))
     try:
         stand.submit(
             "found-registry",
@@ -155,9 +162,10 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
                 "decision": {"days": 20, "calendar": ""},
             },
         )
+        enrol_if_leading(stand.running)
         yield stand
     finally:
-        stand.stop()
+        stand.halt()
 
 
 @pytest.fixture(scope="session")
@@ -185,6 +193,14 @@ class Someone:
 
     def goto(self, url: str) -> None:
         self.page.goto(url)
+
+    def download(self, locator: Any, folder: Path) -> Path:
+        """Click a link that hands out a file; return where the file lies."""
+        with self.page.expect_download() as waiting:
+            locator.click()
+        path: Path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
 
     def press(self, words: str) -> None:
         """Press a button, and wait for the page that follows."""

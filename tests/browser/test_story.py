@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
+from click.testing import CliRunner
 from test_desks import apply, decide, lodge
 
 from conftest import Someone, Stand, lei
+from entrepot.kernel.checkpoint import parse_log_keys, verify_tlog_proof
+from entrepot.kernel.errors import VerificationError
+from entrepot.node.commands.credential import command as credential_command
+from entrepot.node.commands.verify import command as verify_command
 from entrepot.registry import rightviews, views
 
 pytestmark = pytest.mark.slow
@@ -71,7 +80,7 @@ def index_of(person: Someone) -> int:
 
 
 def test_from_application_to_offline_proof(
-    stand: Stand, operator: Someone, someone: Callable[..., Someone]
+    stand: Stand, operator: Someone, someone: Callable[..., Someone], tmp_path: Path
 ) -> None:
     coast, river = someone(), someone()
     join(stand, operator, coast, COAST, "Coast Weather", "provider")
@@ -106,10 +115,105 @@ def test_from_application_to_offline_proof(
 
     # The notice ends; the node itself closes it, and the certificate is there.
     stand.clock.move_days(12)
-    stand.submit_due()
-    with stand.running.node.store.reading() as read:
-        assert rightviews.get_right(read, right).status == "registered"
-        (certificate,) = views.certificates_of(read, right=right)
+    certificate = registered(stand, right)
+    coast.goto(f"{stand.url}/sign-in?next=/port")
+    coast.press("Sign in with a passkey")
+
+    # A shipment is cleared at the port.
+    shipment = clear(coast, tmp_path)
+
+    # A stranger takes what the node hands out.
     stranger = someone()
-    stranger.goto(f"{stand.url}/certificates/{certificate.index}")
+    links = stranger.page.get_by_role("link")
+    stranger.goto(f"{stand.url}/certificates/{certificate}")
     assert "valid today" in stranger.page.locator(".outcome").inner_text()
+    credential = stranger.download(links.filter(has_text="Verifiable Credential"), tmp_path)
+    stranger.goto(f"{stand.url}/decisions/{objection}")
+    proof = stranger.download(links.filter(has_text="Proof as text"), tmp_path)
+    entry = httpx.get(f"{stand.url}/acts/{objection}/entry").content
+    log_keys = tmp_path / "log.keys"
+    log_keys.write_bytes(httpx.get(f"{stand.url}/log/keys").content)
+
+    # The node is gone; everything still verifies.
+    stand.halt()
+    verify_offline(shipment, credential, log_keys)
+    index, _checkpoint = verify_tlog_proof(
+        proof.read_bytes(), entry, parse_log_keys(log_keys.read_text())
+    )
+    assert index == objection
+    with pytest.raises(VerificationError):
+        verify_tlog_proof(proof.read_bytes(), entry + b"x", parse_log_keys(log_keys.read_text()))
+
+
+def registered(stand: Stand, right: int) -> int:
+    """Wait until the node's duties have registered a right; return its certificate's number."""
+    for _ in range(200):
+        with stand.running.node.store.reading() as read:
+            if rightviews.get_right(read, right).status == "registered":
+                (certificate,) = views.certificates_of(read, right=right)
+                return certificate.index
+        time.sleep(0.1)
+    raise AssertionError("the notice was not closed")
+
+
+def clear(person: Someone, folder: Path) -> Path:
+    """Take a table through the port and return the unpacked folder of its clearance."""
+    page = person.page
+    page.locator("#table").set_input_files(
+        {"name": "harbour.csv", "mimeType": "text/csv", "buffer": weather().encode()}
+    )
+    page.locator("#upload button").click()
+    page.get_by_role("link", name="Next: may it leave?").click(timeout=60_000)
+    page.wait_for_url("**/route")
+    page.locator("#origin").select_option("DE")
+    page.locator("#destination").select_option("SG")
+    page.locator("main form button").first.click()
+    for _question in range(4):
+        page.wait_for_url("**/answer")
+        if "nothing is left to do" in page.inner_text("main"):
+            break
+        page.locator(".question input[value=false]").check()
+        person.press("Answer")
+    person.follow("Next: find the lawful ways")
+    page.locator("li.way a.button").first.click(timeout=60_000)
+    page.locator("#recipient").fill("Straits Marine Research")
+    page.locator("#purpose").select_option(label="scientific research")
+    person.press("Save and judge again")
+    page.get_by_role("button", name="Prepare the clearance").click(timeout=60_000)
+    page.get_by_role("button", name="Read and sign").click(timeout=60_000)
+    page.wait_for_url("**/approve/*")
+    assert "Straits Marine Research" in page.locator(".signing").inner_text()
+    person.press("Sign with your passkey")
+    assert person.heading() == "Clearance of a shipment: granted"
+    person.follow("Continue")
+    assert person.heading() == "Cleared"
+    packed = person.download(page.get_by_role("link", name="Download the folder (zip)"), folder)
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(folder / "cleared")
+    return next(path.parent for path in (folder / "cleared").rglob("certificate.*"))
+
+
+def weather() -> str:
+    lines = ["station,time,wind_m_s,wave_m,visibility_m"]
+    for i in range(2_000):
+        hour = f"2026-11-{1 + i // 24 % 28:02d}T{i % 24:02d}:00Z"
+        lines.append(f"ST{i % 40:03d},{hour},{3 + i % 17}.{i % 10},{i % 5}.{i % 7},{1000 + i * 7}")
+    return "\n".join(lines) + "\n"
+
+
+def verify_offline(shipment: Path, credential: Path, log_keys: Path) -> None:
+    """Verify a cleared folder and a credential as their receivers do, with the log's keys."""
+    runner = CliRunner()
+    options = ["--key", str(log_keys)]
+    shown = runner.invoke(verify_command, [str(shipment), *options], standalone_mode=False)
+    assert shown.exception is None and shown.return_value == 0, shown.output
+    shown = runner.invoke(
+        credential_command,
+        ["verify", str(credential), "--log-keys", str(log_keys)],
+        standalone_mode=False,
+    )
+    assert shown.exception is None and shown.return_value == 0, shown.output
+    table = next(path for path in shipment.rglob("*.csv"))
+    table.write_text(table.read_text().replace("ST001", "ST999", 1))
+    changed = runner.invoke(verify_command, [str(shipment), *options], standalone_mode=False)
+    assert changed.exception is not None or changed.return_value != 0

@@ -46,6 +46,7 @@ PENDING: Final = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("says", sa.Text, nullable=False, comment="JSON list of [label, words]"),
     sa.Column("back", sa.String(500), nullable=False),
+    sa.Column("issued_at", sa.BigInteger, comment="NULL: when it was prepared"),
     sa.Column("prepared_at", sa.BigInteger, nullable=False, index=True),
 )
 
@@ -58,6 +59,7 @@ class Pending:
     kind: str
     act_id: ActId
     issued_at: int
+    waits_until: int
     body: dict[str, Any]
     title: str
     says: tuple[tuple[str, str], ...]
@@ -78,13 +80,18 @@ def check_act(around: Surroundings, kind: str, body: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An act to be approved: kind, body, and what the person is told of it before signing."""
+    """An act to be approved: kind, body, and what the person is told of it before signing.
+
+    `act_id` and `issued_at` (POSIX s) are for acts whose body names them; else both are made here.
+    """
 
     kind: str
     body: Mapping[str, Any]
     title: str
     says: Sequence[tuple[str, str]]
     back: str
+    act_id: ActId | None = None
+    issued_at: int | None = None
 
 
 def keep_pending(around: Surroundings, person: Person, draft: Draft) -> str:
@@ -100,7 +107,8 @@ def keep_pending(around: Surroundings, person: Person, draft: Draft) -> str:
         "credential": bytes(person.kid),
         "session": _bound(person.secret),
         "kind": draft.kind,
-        "act_id": new_act_id(),
+        "act_id": draft.act_id or new_act_id(),
+        "issued_at": draft.issued_at,
         "body": encode(dict(draft.body)),
         "title": draft.title,
         "says": msgspec.json.encode([[label, text] for label, text in draft.says]).decode(),
@@ -141,7 +149,8 @@ def find_pending(around: Surroundings, person: Person, id_: str) -> Pending:
         row.id,
         row.kind,
         ActId(bytes(row.act_id)),
-        row.prepared_at,
+        row.prepared_at if row.issued_at is None else row.issued_at,
+        row.prepared_at + PENDING_SECONDS,
         body,
         row.title,
         tuple(says),

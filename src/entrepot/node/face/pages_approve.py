@@ -19,7 +19,6 @@ from litestar.types import ControllerRouterHandler
 from entrepot.kernel.encoding import to_base64url
 from entrepot.kernel.errors import Error
 from entrepot.node.face.approving import (
-    PENDING_SECONDS,
     Draft,
     Pending,
     challenge_of,
@@ -99,7 +98,7 @@ def _approval_page(
         "approve.html",
         status=200 if problem is None else 422,
         pending=pending,
-        until=pending.issued_at + PENDING_SECONDS,
+        until=pending.waits_until,
         options=msgspec.json.encode(options).decode(),
         digest_hex=challenge.hex(),
         exact=in_plain_text(pending.body),

@@ -75,7 +75,7 @@ async def get_act(request: Request[Any, Any, Any], index: FromPath[str]) -> Resp
     return Response(view, headers=FRESH)
 
 
-@get("/acts/{index:str}/entry", tags=["acts"], summary="Its bytes")
+@get("/acts/{index:str}/entry", tags=["acts"], summary="Its bytes", media_type=CBOR)
 async def get_entry(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
     """Return the bytes of an entry: the leaf that receipts and proofs are about (CBOR)."""
     number = _index(index)
@@ -83,7 +83,7 @@ async def get_entry(request: Request[Any, Any, Any], index: FromPath[str]) -> Re
     return Response(content, media_type=CBOR, headers=IMMUTABLE)
 
 
-@get("/acts/{index:str}/receipt", tags=["acts"], summary="Its receipt")
+@get("/acts/{index:str}/receipt", tags=["acts"], summary="Its receipt", media_type=COSE)
 async def get_receipt(
     request: Request[Any, Any, Any], index: FromPath[str], size: FromQuery[str | None] = None
 ) -> Response[bytes]:
@@ -94,7 +94,7 @@ async def get_receipt(
     return Response(content, media_type=COSE, headers=FRESH if wanted is None else IMMUTABLE)
 
 
-@get("/acts/{index:str}/proof", tags=["acts"], summary="Its proof as text")
+@get("/acts/{index:str}/proof", tags=["acts"], summary="Its proof as text", media_type=TEXT)
 async def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
     """Return the C2SP tlog-proof of an entry under the checkpoint that `/log/checkpoint` shows."""
     number = _index(index)
@@ -116,6 +116,7 @@ async def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Re
     tags=["acts"],
     sync_to_thread=True,
     summary="Evidence and ruling, for the party that signed the act",
+    media_type=CBOR,
 )
 def get_opening(request: Request[Any, Any, Any], index: FromPath[str]) -> Response[bytes]:
     """Return what opens the commitments of an entry (CBOR, as `opening.cbor` of a proof folder).
@@ -141,7 +142,7 @@ def get_opening(request: Request[Any, Any, Any], index: FromPath[str]) -> Respon
     return Response(encode_opening(opening, key), media_type=CBOR, headers=PRIVATE)
 
 
-@get("/log/checkpoint", tags=["log"], summary="The newest checkpoint")
+@get("/log/checkpoint", tags=["log"], summary="The newest checkpoint", media_type=TEXT)
 async def get_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the newest checkpoint that satisfies the node's policy of witnesses (a signed note).
 
@@ -153,14 +154,16 @@ async def get_checkpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(content, media_type=TEXT, headers=FRESH)
 
 
-@get("/log/keys", tags=["log"], sync_to_thread=False, summary="The keys of the log")
+@get(
+    "/log/keys", tags=["log"], sync_to_thread=False, summary="The keys of the log", media_type=TEXT
+)
 def get_keys(request: Request[Any, Any, Any]) -> Response[str]:
     """Return the verifier keys (C2SP vkeys) of this log, one to a line. Pin them elsewhere."""
     running: Running = request.app.state.running
     return Response(running.node.signer.keys.text(), media_type=TEXT, headers=FRESH)
 
 
-@get("/log/tile/{name:path}", tags=["log"], summary="A tile or entry bundle")
+@get("/log/tile/{name:path}", tags=["log"], summary="A tile or entry bundle", media_type=BYTES)
 async def get_tile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Return a file of the log (C2SP tlog-tiles): hashes, or the entries themselves."""
     wanted = f"tile/{name.lstrip('/')}"

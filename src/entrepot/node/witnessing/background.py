@@ -11,9 +11,10 @@ import msgspec
 
 from entrepot.kernel.checkpoint import SignedCheckpoint, format_tlog_proof, read_checkpoint
 from entrepot.kernel.errors import Error, NotFound, StorageError
+from entrepot.kernel.logfiles import CHECKPOINT
 from entrepot.kernel.merkle import inclusion_path
 from entrepot.kernel.policy import KnownLog, Policy, format_policy
-from entrepot.kernel.tiles import TileTree
+from entrepot.kernel.tiles import Read, TileTree
 from entrepot.node.running import Running
 from entrepot.node.witnessing import memory
 from entrepot.node.witnessing.feeding import Feeder
@@ -66,7 +67,7 @@ async def feed(running: Running) -> None:
     while True:
         if running.node.store.held():
             feeder = Feeder(
-                LogReader(running.node.log.files.read),
+                LogReader(_reader(running)),
                 running.node.signer.keys,
                 policy,
                 keep,
@@ -124,7 +125,7 @@ def checkpoint_to_show(running: Running) -> bytes:
     """Return what `/log/checkpoint` answers (see `published.public_checkpoint`)."""
     node = running.node
     policy = _policy_of(running)
-    return public_checkpoint(node.log.files.read, node.store, node.signer.origin, policy)
+    return public_checkpoint(_reader(running), node.store, node.signer.origin, policy)
 
 
 def witnessed_proof(running: Running, index: int) -> bytes:
@@ -142,6 +143,16 @@ def witnessed_proof(running: Running, index: int) -> bytes:
         )
     tree = TileTree(size, running.node.log.files.read)
     return format_tlog_proof(index, inclusion_path(index, size, tree.node_at), note)
+
+
+def _reader(running: Running) -> Read:
+    """Return what reads our log: the checkpoint from memory, since it is asked for all the time."""
+
+    def read(name: str) -> bytes | None:
+        log = running.node.log
+        return log.checkpoint() if name == CHECKPOINT else log.files.read(name)
+
+    return read
 
 
 def policy_to_show(running: Running) -> bytes:

@@ -303,7 +303,8 @@ def safe_name(name: str) -> str:
     Cf, Cs, Co, Cn, Zl, Zp); the end, which says the format, is kept when it has to be cut.
     """
     last = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(c for c in last if unicodedata.category(c) not in _UNSEEN).strip(" .")
+    seen = "".join(c for c in last if unicodedata.category(c) not in _UNSEEN)
+    kept = " ".join(seen.split()).strip(" .")
     if not kept:
         return "table"
     while len(kept.encode()) > NAME_MAX_BYTES:

@@ -57,6 +57,8 @@ class Growth:
     steps: tuple[Step, ...]
     sizes: tuple[Tick, ...]
     times: tuple[Tick, ...]
+    course: str = ""
+    """SVG path of the entries by their own times."""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -64,12 +66,16 @@ class Growth:
     floor: int = FLOOR
 
 
-def growth(diary: Sequence[Seen]) -> Growth:
-    """Return the picture of a diary of checkpoints, oldest first. An empty one draws nothing."""
-    if not diary:
+def growth(diary: Sequence[Seen], course: Sequence[tuple[int, int]] = ()) -> Growth:
+    """Return the picture of a diary of checkpoints, oldest first, over the course of the log.
+
+    `course` are pairs of time (POSIX s) and number of entries. Without either nothing is drawn.
+    """
+    moments = [*(seen.at for seen in diary), *(at for at, _ in course)]
+    if not moments:
         return Growth((), (), (), ())
-    first, last = min(s.at for s in diary), max(s.at for s in diary)
-    top = _round_up(max(s.size for s in diary))
+    first, last = min(moments), max(moments)
+    top = _round_up(max([*(seen.size for seen in diary), *(size for _, size in course)]))
     span = max(1, last - first)
 
     def x(at: int) -> float:
@@ -81,12 +87,13 @@ def growth(diary: Sequence[Seen]) -> Growth:
 
     dots = tuple(Dot(x(s.at), y(s.size), s) for s in diary)
     steps = tuple(
-        Step(f"M{a.x} {a.y}H{b.x}V{b.y}", a.seen, b.seen)
-        for a, b in itertools.pairwise(dots)
+        Step(f"M{a.x} {a.y}H{b.x}V{b.y}", a.seen, b.seen) for a, b in itertools.pairwise(dots)
     )
     sizes = tuple(Tick(y(n), n) for n in _marks(top))
     times = tuple(Tick(x(at), at) for at in dict.fromkeys((first, first + span // 2, last)))
-    return Growth(dots, steps, sizes, times if last > first else (Tick(x(last), last),))
+    line = "L".join(f"{x(at)} {y(size)}" for at, size in course)
+    times = times if last > first else (Tick(x(last), last),)
+    return Growth(dots, steps, sizes, times, f"M{line}" if line else "")
 
 
 def _round_up(size: int) -> int:

@@ -32,6 +32,8 @@ SEEN_MAX: Final = 400
 """Checkpoints kept in the diary; then every second of the older half goes."""
 BUNDLES_MAX: Final = 32
 """Entry bundles read for one page of a filtered list: 8,192 entries."""
+COURSE_POINTS: Final = 60
+"""Entries whose time is read for the picture of growth."""
 OUTCOMES: Final = {outcome.name.lower(): outcome for outcome in Outcome}
 
 CHECKPOINTS: Final = sa.Table(
@@ -155,6 +157,24 @@ def _downwards(tree: TileTree, top: int, floor: int) -> Iterator[Line]:
         entries = tree.bundle_entries(number)[: top - number * WIDTH]
         for place in range(len(entries) - 1, -1, -1):
             yield line_of(number * WIDTH + place, entries[place])
+
+
+def course_of(tree: TileTree, *, points: int = COURSE_POINTS) -> list[tuple[int, int]]:
+    """Return (POSIX s, entries by then) along the log, at most `points` of them, oldest first.
+
+    Times are those in the entries; one that is before its predecessor's (a clock set back) counts
+    as the same moment, so that the line never runs backwards.
+    """
+    if not tree.size:
+        return []
+    last = tree.size - 1
+    indices = sorted({last * step // max(1, points - 1) for step in range(points)} | {0, last})
+    found: list[tuple[int, int]] = []
+    for index in indices:
+        entry = tree.bundle_entries(index // WIDTH)[index % WIDTH]
+        at = max(line_of(index, entry).at, found[-1][0] if found else 0)
+        found.append((at, index + 1))
+    return found
 
 
 def observe(running: Running) -> list[Seen]:

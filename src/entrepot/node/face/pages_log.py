@@ -15,7 +15,7 @@ from litestar.types import ControllerRouterHandler
 from entrepot.kernel.errors import InvalidInput, NotFound
 from entrepot.kernel.home import Node
 from entrepot.node.face.logpicture import growth
-from entrepot.node.face.logview import OUTCOMES, Wanted, head_of, listed, observe
+from entrepot.node.face.logview import OUTCOMES, Wanted, course_of, head_of, listed, observe
 from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.verifywords import words_of_verification
@@ -50,7 +50,7 @@ def show_log(request: AnyRequest) -> Response[str]:
         note=head.raw.decode(),
         own=own,
         keys=node.signer.keys.text(),
-        growth=growth(diary),
+        growth=growth(diary, course_of(tree)),
         diary=diary[::-1],
         node_url=running.url,
         witnesses=standings(running),

@@ -109,6 +109,7 @@ class Log:
         self._edge = Edge()
         self._published = self._published_as(Head(0, EMPTY_ROOT), b"")
         self._unwritten: dict[str, bytes] = {}
+        self._fresh: dict[str, bytes] = {}
         self._unflushed: dict[str, int] = {}
         self._flushed = 0
         self._appends = 0
@@ -250,12 +251,13 @@ class Log:
             self.flush()
 
     def _published_as(self, head: Head, note: bytes) -> Published:
-        return Published(head.size, head.root, note, TileTree(head.size, self._read))
+        return Published(head.size, head.root, note, TileTree(head.size, self._recall))
 
     def _integrate(self) -> None:
         """Write the changed tiles and bundles: no checkpoint covers them yet."""
         self.files.write(self._unwritten, on_step=self.crash)
         self._unflushed |= {name: len(content) for name, content in self._unwritten.items()}
+        self._fresh = {name: it for name, it in self._unwritten.items() if not _is_bundle(name)}
         self._unwritten = {}
         self.crash("integrated")
 
@@ -407,6 +409,10 @@ class Log:
         """Return the content of a file of the log, or None."""
         return self.files.read(name)
 
+    def _recall(self, name: str) -> bytes | None:
+        """Return a file of the log; hash tiles just written are remembered: receipts need them."""
+        return self._fresh.get(name) or self._read(name)
+
     def _no_checkpoint(self) -> StorageError:
         return StorageError(
             "the checkpoint of the log is missing",
@@ -469,3 +475,7 @@ class Log:
         published = self._published
         path = inclusion_path(index, published.size, published.tree.node_at)
         return format_tlog_proof(index, path, published.note)
+
+
+def _is_bundle(name: str) -> bool:
+    return name.startswith("tile/entries/")

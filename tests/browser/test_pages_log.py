@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from browsing import Someone, Stand
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from conftest import Someone, Stand
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.merkle import consistency_path, inclusion_path, leaf_hash
 from entrepot.kernel.sequencer import Answer

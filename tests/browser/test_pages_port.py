@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from browsing import Someone, Stand
 
-from conftest import Someone, Stand
 from entrepot.port.generate import CustomerTable
 from entrepot.port.verify.verifying import verify
 

@@ -180,7 +180,7 @@ def test_the_pool_is_bounded_and_each_job_has_one_step_at_a_time() -> None:
     with pytest.raises(InvalidInput, match="too much"):
         pool.start("one more", "inspect", wait)
     release.append(True)
-    while pool.activity("w0") and time.monotonic() < deadline:
+    while pool._under_way and time.monotonic() < deadline:
         time.sleep(0.005)
     assert pool.activity("a") is None
 

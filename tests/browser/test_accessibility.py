@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from accessible import faults_of, keyboard_stops
+from browsing import Someone, Stand
 from test_desks import apply, decide, lodge
 from test_story import COAST, file_product, file_right, join
-
-from conftest import Someone, Stand
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from browsing import Someone, Stand, lei
 
-from conftest import Someone, Stand, lei
 from entrepot.registry import views
 
 pytestmark = pytest.mark.slow

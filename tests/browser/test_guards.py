@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from browsing import OPERATOR, Someone, Stand
 from test_desks import COAST, apply, lodge
 
-from conftest import OPERATOR, Someone, Stand
 from entrepot.node.face.headers import CONTENT_SECURITY_POLICY
 
 pytestmark = pytest.mark.slow

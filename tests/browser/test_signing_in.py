@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-
-from conftest import OPERATOR, Someone, Stand
+from browsing import OPERATOR, Someone, Stand
 
 pytestmark = pytest.mark.slow
 

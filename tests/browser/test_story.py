@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browsing import Someone, Stand, lei
 from click.testing import CliRunner
 from test_desks import apply, decide, lodge
 
-from conftest import Someone, Stand, lei
 from entrepot.kernel.checkpoint import parse_log_keys, verify_tlog_proof
 from entrepot.kernel.errors import VerificationError
 from entrepot.node.commands.credential import command as credential_command

@@ -34,7 +34,8 @@ def test_every_word_stands_in_every_language() -> None:
     for key, texts in catalog().items():
         assert set(texts) == set(LANGUAGES), key
         for code, text in texts.items():
-            assert text.strip(), f"{key} is empty in {code}"
+            # The language of a text in another language: none where it is the page's own.
+            assert text.strip() or key.endswith(".lang"), f"{key} is empty in {code}"
         holes = {code: sorted(re.findall(r"{(\w+)}", text)) for code, text in texts.items()}
         assert len({tuple(names) for names in holes.values()}) == 1, f"{key}: {holes}"
 

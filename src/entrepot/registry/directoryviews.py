@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import sqlalchemy as sa
 
+from entrepot.kernel.errors import NotFound
 from entrepot.registry import views
 from entrepot.registry.dcat import Catalogue, Publisher
 from entrepot.registry.directoryindex import PARTY, DirectoryIndex
@@ -107,7 +108,10 @@ def find_parties(read: sa.Connection, directory: Directory, question: Question) 
 
 
 def names_of(read: sa.Connection, parties: set[str]) -> dict[str, dict[str, str]]:
-    """Return the names of parties by language; one without a language is under `und` (BCP 47)."""
+    """Return the names of parties by language; the registered one, of none, is under `und`.
+
+    (BCP 47: undetermined.) It is left out where it is the name in some language too.
+    """
     rows = read.execute(
         sa.select(PARTIES.c.party, PARTIES.c.name, PARTIES.c.names).where(
             PARTIES.c.party.in_(parties)
@@ -116,7 +120,7 @@ def names_of(read: sa.Connection, parties: set[str]) -> dict[str, dict[str, str]
     found = {}
     for row in rows:
         named = msgspec.json.decode(row.names, type=dict[str, str])
-        found[row.party] = named or {"und": row.name}
+        found[row.party] = named if row.name in named.values() else {"und": row.name, **named}
     return found
 
 
@@ -128,11 +132,14 @@ def publisher_of(read: sa.Connection, party: str) -> Publisher:
 def catalogue_page(
     read: sa.Connection, *, base: str, tree_size: int, after: int = 0, limit: int = 100
 ) -> Catalogue:
-    """Return a page of the catalogue: active products by number, beginning after `after`."""
+    """Return a page of the catalogue: active products by number, beginning after `after`.
+
+    Raises NotFound before the registry is founded: a catalogue has a publisher.
+    """
     terms = views.founding(read)
-    operator = Publisher("", {"und": "Entrepot"})
-    if terms is not None:
-        operator = publisher_of(read, terms.operator)
+    if terms is None:
+        raise NotFound("the registry is not founded yet, so there is no catalogue")
+    operator = publisher_of(read, terms.operator)
     products = product_page(read, after=after, limit=limit)
     names = names_of(read, {product.party for product in products})
     rows: list[tuple[Product, Publisher, list[Release]]] = [

@@ -175,7 +175,8 @@ def _lines(found: Counted) -> list[str]:
         f"products    {_listed(counts.products) or '0'}; revisions {counts.revisions:,}; "
         f"releases {counts.releases:,}",
     ]
-    lines += [f"{name:<11} {_listed(numbers)}" for name, numbers in sorted(counts.facets.items())]
+    facets = sorted(counts.facets.items())
+    lines += [f"{name:<11} {_listed(numbers)}" for name, numbers in facets if numbers]
     lines += [f"right to {right}: {_listed(n)}" for right, n in sorted(counts.rights.items())]
     lines.append(f"objections  {_listed(counts.objections) or '0'}")
     lines += [

@@ -14,10 +14,8 @@ from litestar.testing import TestClient
 
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.encoding import to_base64url
-from entrepot.kernel.errors import InvalidInput
 from entrepot.kernel.keys import PrivateKey, key_from_seed, kid_urn
 from entrepot.kernel.receipt import verify_receipt
-from entrepot.kernel.record import decode_entry
 from entrepot.kernel.statement import (
     parse_statement,
     sign_statement,
@@ -36,15 +34,6 @@ Client = TestClient[Any]
 PARTS = ("entrepot.node.api", "entrepot.node.scitt")
 COSE = {"Content-Type": "application/cose"}
 CONTENT = b"a bill of materials"
-
-
-def takes_statements() -> bool:
-    """Whether the log's own readers know statements of others as leaves."""
-    try:
-        decode_entry(statement(key_from_seed(b"\x01" * 32)))
-    except InvalidInput:
-        return False
-    return True
 
 
 def statement(key: PrivateKey, content: bytes = CONTENT, **changes: Any) -> bytes:
@@ -160,21 +149,6 @@ def test_the_policy_is_published(client: Client) -> None:
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-needs_statements = pytest.mark.skipif(
-    not takes_statements(), reason="the log's readers do not know statements as leaves"
-)
-
-
-@pytest.mark.skipif(takes_statements(), reason="statements are taken")
-def test_a_statement_nobody_could_read_afterwards_is_refused(
-    client: Client, running: Running
-) -> None:
-    answer = client.post("/entries", content=statement(running.node.party), headers=COSE)
-    assert problem(answer) == (400, "Rejected")
-    assert running.node.log.size == 1
-
-
-@needs_statements
 def test_a_foreign_statement_becomes_transparent(client: Client, running: Running) -> None:
     party = running.node.party
     raw = statement(party)
@@ -198,7 +172,6 @@ def test_a_foreign_statement_becomes_transparent(client: Client, running: Runnin
     assert signed.payload == hashlib.sha256(CONTENT).digest()
 
 
-@needs_statements
 def test_a_statement_is_registered_once_whatever_its_unprotected_header(
     client: Client, running: Running
 ) -> None:
@@ -213,7 +186,6 @@ def test_a_statement_is_registered_once_whatever_its_unprotected_header(
     verify_receipt(again.content, raw, running.node.signer.ed25519.public)
 
 
-@needs_statements
 def test_of_many_at_once_each_is_registered_once(running: Running) -> None:
     raws = [statement(running.node.party, b"%d" % (number % 5)) for number in range(20)]
     found: list[tuple[bytes, int]] = []
@@ -232,7 +204,6 @@ def test_of_many_at_once_each_is_registered_once(running: Running) -> None:
         assert running.node.log.tree().entry(index) == raw
 
 
-@needs_statements
 def test_the_home_is_whole_after_registrations(client: Client, running: Running) -> None:
     from entrepot.kernel.audit import audit
 

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from scitt_cose import sign_sign1
-from test_scitt import takes_statements
 
 from entrepot.kernel.errors import VerificationError
 from entrepot.kernel.keyring import KeyRing
@@ -108,9 +107,6 @@ def test_es256_is_verified_under_the_key_named(registry: tuple[Running, World, P
         authenticate(running, parse_statement(foreign(b"vendor-key-1", issuer)))
 
 
-@pytest.mark.skipif(
-    not takes_statements(), reason="the log's readers do not know statements as leaves"
-)
 def test_statements_and_acts_share_one_log(registry: tuple[Running, World, Party]) -> None:
     running, world, vendor = registry
     first = register(running, statement(vendor.key, vendor.id).raw)

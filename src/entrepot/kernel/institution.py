@@ -143,6 +143,8 @@ class Institution:
     due: Callable[[Connection, int], Sequence[DueAct]] | None = None
 
 
+RESERVED_KINDS: Final = frozenset({"genesis", "erasure", "statement"})
+"""Kinds of entries that are no acts (`kernel.record`)."""
 LOCAL_PREFIX: Final = "local_"
 
 
@@ -156,7 +158,7 @@ def kinds_by_name(institutions: tuple[Institution, ...]) -> dict[str, ActKind[An
             if table.name.startswith(LOCAL_PREFIX):
                 raise InvalidInput("a local table is no state of an institution", value=table.name)
         for kind in institution.kinds:
-            if kind.name in kinds or kind.name in ("genesis", "erasure"):
+            if kind.name in kinds or kind.name in RESERVED_KINDS:
                 raise Conflict("two kinds of act have one name", value=kind.name)
             kinds[kind.name] = kind
     return kinds

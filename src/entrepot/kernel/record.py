@@ -42,11 +42,16 @@ from entrepot.kernel.encoding import (
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.institution import Facts
 from entrepot.kernel.keys import Kid
+from entrepot.kernel.statement import STATEMENT_HEAD, parse_statement
 
 ENTRY_FORMAT: Final = 1
 SALT_BYTES: Final = 32
-GENESIS, ERASURE = "genesis", "erasure"
-"""Kinds of entries that the log writes about itself; no institution may use the names."""
+GENESIS, ERASURE, STATEMENT = "genesis", "erasure", "statement"
+"""Kinds of entries that are no acts; no institution may use the names.
+
+Genesis and erasure the log writes about itself; a statement is a foreign SCITT Signed Statement,
+registered as it is (`kernel.statement`).
+"""
 
 _FORMAT, _KIND, _ACT_ID, _AT, _OUTCOME, _EVIDENCE, _RULING, _SUBJECT = range(1, 9)
 _COMMITTED, _WHOLE = 0, 1
@@ -105,7 +110,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class OwnEntry:
-    """A decoded entry of the log about itself: genesis (its vkeys) or erasure (an index)."""
+    """A decoded entry that is no act: genesis (vkeys), erasure (an index), statement (SHA-256)."""
 
     kind: str
     at: int
@@ -215,6 +220,10 @@ class _EntryParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def decode_entry(content: bytes) -> Entry | OwnEntry:
     """Return a log entry from its bytes, or raise InvalidInput."""
+    if content.startswith(STATEMENT_HEAD):
+        statement = parse_statement(content)
+        # Its time is its issuer's word: it says nothing of ours.
+        return OwnEntry(STATEMENT, statement.issued_at or 0, statement.digest)
     parts = decode(content)
     if not isinstance(parts, dict) or parts.get(_FORMAT) != ENTRY_FORMAT:
         raise InvalidInput("not an entry of a format known here")

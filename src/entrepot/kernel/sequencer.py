@@ -34,6 +34,7 @@ from entrepot.kernel.log import Log, Staged
 from entrepot.kernel.receiving import Received, Receiver
 from entrepot.kernel.record import (
     ERASURE,
+    STATEMENT,
     OwnEntry,
     Sealed,
     decode_entry,
@@ -245,9 +246,18 @@ class Sequencer:
 
 
 def _latest_time(log: Log) -> int:
-    """Return the time of the newest entry, POSIX seconds; 0 when it is none of ours."""
-    try:
-        entry = decode_entry(log.tree().entry(log.size - 1))
-    except InvalidInput:
-        return 0
-    return entry.at if isinstance(entry, OwnEntry) else entry.decided_at
+    """Return the time of the newest entry of ours, POSIX seconds; 0 when there is none.
+
+    A foreign statement carries its issuer's time, which says nothing about our clock.
+    """
+    tree = log.tree()
+    for index in range(log.size - 1, -1, -1):
+        try:
+            entry = decode_entry(tree.entry(index))
+        except InvalidInput:
+            return 0
+        if not isinstance(entry, OwnEntry):
+            return entry.decided_at
+        if entry.kind != STATEMENT:
+            return entry.at
+    return 0

@@ -271,6 +271,20 @@ def static_files(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """Start the PostgreSQL of the tests' wheel, durable as it comes; give an empty database."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    from conftest import make_server
+
+    server = make_server()
+    try:
+        server.start()
+        yield server.create_database()
+    finally:
+        server.remove()
+
+
 async def nothing(_scope: Any, _receive: Any, _send: Any) -> None:
     """Be an application nobody asks: the static files answer."""
 
@@ -314,7 +328,8 @@ def main() -> None:
     """Measure and print; `--serve` is how the node's own process is started."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--acts", type=int, default=20_000)
-    parser.add_argument("--postgresql", default="", help="URL of an empty database")
+    parser.add_argument("--postgresql", help="URL of an empty database; else one from the wheel")
+    parser.add_argument("--only", choices=list(GOALS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", nargs=2, metavar=("HOME", "PORT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -322,10 +337,12 @@ def main() -> None:
         serve_bench(arguments.serve[0], int(arguments.serve[1]), os.environ["BENCH_STORE"])
         return
     results = []
-    stores = [("SQLite", "")]
-    stores += [("PostgreSQL", arguments.postgresql)] if arguments.postgresql else []
-    for label, store in stores:
-        with tempfile.TemporaryDirectory(prefix="bench-node-", dir=".") as folder:
+    for label in [arguments.only] if arguments.only else list(GOALS):
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-node-", dir="."))
+            store = ""
+            if label == "PostgreSQL":
+                store = arguments.postgresql or stack.enter_context(postgres())
             results.append(measure(label, Path(folder).resolve() / "home", store, arguments.acts))
             print(json.dumps(results[-1], indent=2))
     if arguments.json:

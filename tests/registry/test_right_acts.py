@@ -402,6 +402,19 @@ def test_changes_narrow_and_corrections_are_a_registrars(tmp_path: Path) -> None
         ]
 
 
+def test_a_change_leaves_what_rests_on_the_right_within_it(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        acme, beta = two_parties(made)
+        hold = made.registered(acme, made.file(acme), exclusive=True, territory=["CN", "VN"])
+        made.done(acme, "license-right", license_body(hold, beta, exclusive=True))
+        for narrower in ({"exclusive": False}, {"territory": ["VN"]}, {"scope": ["insurance"]}):
+            body = {"right": hold, "reasons": [REASON], **narrower}
+            assert made.refused(acme, "change-right", body) == [
+                "registry.right.derived-rights-live"
+            ]
+        made.done(acme, "change-right", {"right": hold, "reasons": [REASON], "territory": ["CN"]})
+
+
 def test_cancelling_takes_own_derived_rights_and_certificates_along(tmp_path: Path) -> None:
     with world(tmp_path) as made:
         acme, beta = two_parties(made)

@@ -224,7 +224,11 @@ def facts_of_change(read: sa.Connection, request: Request[ChangeRight]) -> Facts
         one for one in met if one.holder != found.holder and (one.exclusive or exclusive)
     )
     derived = [one for one in live_derived(read, found.id) if one.source == found.id]
-    outside = [one.id for one in derived if not extent_within(one.extent, extent)]
+    outside = [
+        one.id
+        for one in derived
+        if not extent_within(one.extent, extent) or (one.exclusive and not exclusive)
+    ]
     values["outside"] = outside[:LISTED_MAX]
     return Facts(values)
 

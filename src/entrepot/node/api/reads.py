@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -103,7 +104,7 @@ async def get_proof(request: Request[Any, Any, Any], index: FromPath[str]) -> Re
 
     def prove(log: Log) -> bytes:
         note = show(running)
-        size = read_checkpoint(note).checkpoint.size
+        size = _size_of(note)
         path = inclusion_path(number, size, log.tree(size).node_at)
         return format_tlog_proof(number, path, note)
 
@@ -199,6 +200,12 @@ def _asked(log: Log, ask: Callable[[Log], Found]) -> Found:
             if log.size == size or not left:
                 raise
     raise NotFound("the log has no such entry")
+
+
+@lru_cache(maxsize=4)
+def _size_of(note: bytes) -> int:
+    """Return the tree size of a checkpoint; the same note stands over many proofs."""
+    return read_checkpoint(note).checkpoint.size
 
 
 def _index(text: str) -> int:

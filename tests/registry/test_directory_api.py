@@ -169,11 +169,24 @@ def test_parties_and_rights(served: Served) -> None:
     assert served.get("/registry/parties/lei:nobody").status_code == 404
 
 
+def test_the_public_notice_lists_rights_by_state(served: Served) -> None:
+    noticed = served.made.right(served.beta, served.maps)
+    page = served.get("/registry/rights").json()
+    assert [one["id"] for one in page["rights"]] == [noticed]
+    assert page["names"][served.beta.id] == {"und": "Beta Karten"}
+    first = served.get("/registry/rights", status="", limit=1).json()
+    assert [one["id"] for one in first["rights"]] == [served.right]
+    second = served.get("/registry/rights", status="", after=first["next"]).json()
+    assert [one["id"] for one in second["rights"]] == [noticed] and second["next"] == 0
+    assert served.get("/registry/rights", status="mine").status_code == 422
+    served.made.done(served.beta, "cancel-right", {"right": noticed, "reason": "Test."})
+
+
 def test_counts_come_with_a_checkpoint_that_covers_them(served: Served) -> None:
     answer = served.get("/registry/counts").json()
     counts = answer["counts"]
     assert counts["products"] == {"active": 2, "withdrawn": 1}
-    assert counts["rights"] == {"hold": {"registered": 1}}
+    assert counts["rights"]["hold"]["registered"] == 1
     assert sum(month.get("products filed", 0) for month in counts["months"].values()) == 3
     checkpoint = read_checkpoint(answer["checkpoint"].encode()).checkpoint
     assert checkpoint.size >= counts["tree_size"] > served.right

@@ -167,6 +167,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield made
 
 
+def test_the_largest_description_fits_an_entry_of_the_log(shared: World) -> None:
+    text = {"zh": "数" * 4_000, "en": "d" * 4_000}
+    fields = [{"name": f"field {n}", "meaning": "m" * 40} for n in range(42)]
+    product = shared.file(shared.parties["Acme"], description=text, fields=fields)
+    entry = shared.node.log.tree().entry(product)
+    assert 38_000 < len(entry) < 65_535
+
+
 def test_numbers_that_are_no_telephones_are_allowed(shared: World) -> None:
     text = (
         "Sections 1 to 13800, 1,380,013,800 rows, series 2026-11-22, ISBN-like 978-3-16-148410-0."

@@ -160,6 +160,20 @@ def rights_of(read: sa.Connection, holder: str) -> list[Grant]:
     return [_grant(row) for row in rows]
 
 
+def rights_page(
+    read: sa.Connection, *, status: str = "", after: int = 0, limit: int = 100
+) -> list[Grant]:
+    """Return rights by id, in one state or in any, beginning after the id `after`.
+
+    With the state `notice` or `contested` this is the public notice. At most 500 at a time.
+    """
+    question = sa.select(GRANTS).where(GRANTS.c.id > after)
+    if status:
+        question = question.where(GRANTS.c.status == status)
+    rows = read.execute(question.order_by(GRANTS.c.id).limit(min(limit, LISTED_MAX))).all()
+    return [_grant(row) for row in rows]
+
+
 def evidence_of(read: sa.Connection, right: int) -> list[str]:
     """Return the hashes of the documents that a right rests on."""
     rows = read.execute(

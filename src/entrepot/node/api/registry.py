@@ -46,7 +46,14 @@ from entrepot.registry.productviews import (
 )
 from entrepot.registry.productwords import remedy
 from entrepot.registry.rightacts import CLOSE, FILE_RIGHT
-from entrepot.registry.rightstate import REGISTERED
+from entrepot.registry.rightstate import (
+    CANCELLED,
+    CONTESTED,
+    LAPSED,
+    NOTICE,
+    REFUSED,
+    REGISTERED,
+)
 from entrepot.registry.rightviews import (
     Grant,
     Objection,
@@ -58,12 +65,15 @@ from entrepot.registry.rightviews import (
     objections_to,
     rights_in,
     rights_of,
+    rights_page,
 )
 
 JSON, JSON_LD, TURTLE = "application/json", "application/ld+json", "text/turtle"
 FORMS: Final = (JSON, JSON_LD, TURTLE)
 FRESH: Final = {"Cache-Control": "public, max-age=2", "Vary": "Accept"}
 CATALOGUE_MAX: Final = 200
+RIGHTS_MAX: Final = 500
+STATES: Final = (NOTICE, CONTESTED, REGISTERED, REFUSED, CANCELLED, LAPSED)
 INDEX_EVERY_S: Final = 5.0
 LOG: Final = logging.getLogger("entrepot.directory")
 COUNT_AGAIN: Final = 5
@@ -94,6 +104,14 @@ class RightView(msgspec.Struct, frozen=True):
     course: list[Step]
     certificates: list[views.CertificateView]
     remedy: dict[str, str]
+
+
+class RightPage(msgspec.Struct, frozen=True):
+    """A page of rights, the names of their holders, and where the following page begins."""
+
+    rights: list[Grant]
+    names: dict[str, dict[str, str]]
+    following: int = msgspec.field(name="next")
 
 
 class PartyDetails(msgspec.Struct, frozen=True):
@@ -288,6 +306,33 @@ def get_party(request: Request[Any, Any, Any], party: FromPath[str]) -> Response
 
 
 @get(
+    "/registry/rights",
+    tags=["registry"],
+    sync_to_thread=True,
+    summary="Rights by state: the public notice",
+)
+def get_rights(
+    request: Request[Any, Any, Any],
+    status: FromQuery[str] = "notice",
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = 100,
+) -> Response[RightPage]:
+    """Return rights in a state, by number; `notice` and `contested` are what is open to all.
+
+    `next` is the `after` of the following page, 0 on the last one.
+    """
+    if status not in (*STATES, "") or not 1 <= limit <= RIGHTS_MAX or after < 0:
+        raise InvalidInput(
+            "not a page of rights", value=status, remedy=f"{', '.join(STATES)}; limit to 500"
+        )
+    with _running(request).node.store.reading() as read:
+        found = rights_page(read, status=status, after=after, limit=limit)
+        names = names_of(read, {one.holder for one in found})
+    following = found[-1].id if len(found) == limit else 0
+    return Response(RightPage(found, names, following), headers=FRESH)
+
+
+@get(
     "/registry/rights/{number:str}",
     tags=["registry"],
     sync_to_thread=True,
@@ -374,6 +419,7 @@ ROUTES_REGISTRY: Final[list[Any]] = [
     get_catalogue,
     search_parties,
     get_party,
+    get_rights,
     get_one_right,
     get_counts,
 ]

@@ -73,20 +73,20 @@ def show_product(request: AnyRequest, number: FromPath[str]) -> Shown:
     )
 
 
-@get("/directory/products/{number:str}/product.{form:str}", sync_to_thread=True)
-def download_product(request: AnyRequest, number: FromPath[str], form: FromPath[str]) -> Shown:
+@get("/directory/products/{number:str}/{name:str}", sync_to_thread=True)
+def download_product(request: AnyRequest, number: FromPath[str], name: FromPath[str]) -> Shown:
     """Return the product as DCAT-AP 3: `product.jsonld` or `product.ttl`."""
-    if form not in ("jsonld", "ttl"):
-        raise NotFound("a product is told as jsonld or ttl", value=form)
+    if name not in ("product.jsonld", "product.ttl"):
+        raise NotFound("there is no such file of a product", value=name)
     around = surroundings_of(request)
     with around.store.reading() as read:
         product = get_product(read, whole(number))
         publisher = publisher_of(read, product.party)
         releases = releases_of(read, product.id, limit=1)
     node = dcat.dataset(product, publisher, releases, base=around.running.url)
-    name = f"product-{product.id}.{form}"
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    if form == "ttl":
+    file = name.replace("product", f"product-{product.id}")
+    headers = {"content-disposition": f'attachment; filename="{file}"'}
+    if name.endswith(".ttl"):
         return Response(turtle(node), media_type="text/turtle; charset=utf-8", headers=headers)
     return Response(dcat.document(node), media_type="application/ld+json", headers=headers)
 

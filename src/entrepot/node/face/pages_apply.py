@@ -9,7 +9,6 @@ first administrator and can sign in. What was written stays evidence that can be
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any, Final
 
 import msgspec
@@ -21,8 +20,6 @@ from litestar.types import ControllerRouterHandler
 from entrepot.kernel.acts import new_act_id
 from entrepot.kernel.decisions import Refused
 from entrepot.kernel.errors import InvalidInput, NotFound
-from entrepot.node.api.buckets import Buckets
-from entrepot.node.api.problems import TooMany
 from entrepot.node.face.applying import Answers, problems_in, read_answers
 from entrepot.node.face.approving import check_act, submit_own
 from entrepot.node.face.ceremonies import check_challenge, make_challenge
@@ -39,6 +36,7 @@ from entrepot.node.face.passkeys import (
 )
 from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
+from entrepot.node.face.tries import count_try
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry import views
 from entrepot.registry.acts import APPLY, ROLES
@@ -46,10 +44,6 @@ from entrepot.registry.deadlines import last_day
 from entrepot.registry.identifiers import SCHEMES
 
 PURPOSE: Final = "apply"
-APPLICATIONS_BURST: Final = 5
-APPLICATIONS_PER_S: Final = 1 / 120
-"""Five at once, then one in two minutes, per address and process: the form is open to all."""
-_lodged: Final = Buckets(APPLICATIONS_PER_S, APPLICATIONS_BURST)
 
 Shown = Response[str] | Redirect
 
@@ -87,7 +81,7 @@ async def lodge(request: AnyRequest) -> Shown:
     person = text_of(form, "person")[:NAME_CHARS_MAX]
     if not person:
         return _check_page(request, answers, problem=t(visitor.language, "sign-in.name-needed"))
-    _count(request)
+    count_try(request, PURPOSE)
     at = whole_of(form, "at") or 0
     challenge = check_challenge(around.store, visitor, PURPOSE, at=at, now=around.now())
     new = read_registration(text_of(form, "response", chars_max=20_000), challenge, around.site)
@@ -164,18 +158,6 @@ def _check_page(request: AnyRequest, answers: Answers, *, problem: str = "") -> 
 
 def _today(now: int) -> str:
     return last_day(now, 0, "").isoformat()
-
-
-def _count(request: AnyRequest) -> None:
-    """Count an application against its address. Raises TooMany."""
-    address = request.scope.get("entrepot_address")
-    if address is None:
-        return
-    now = time.monotonic()
-    wait_s = _lodged.wait_s(address, now)
-    if wait_s:
-        raise TooMany(t(visitor_of(request).language, "apply.too-many"), retry_after_s=wait_s)
-    _lodged.take(address, 1, now)
 
 
 ROUTES: Final[list[ControllerRouterHandler]] = [show_form, check_answers, lodge, show_course]

@@ -7,7 +7,6 @@ sign-in, whatever the browser held before.
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,8 +21,6 @@ from entrepot.kernel.decisions import Granted
 from entrepot.kernel.encoding import to_base64url
 from entrepot.kernel.errors import Error, InvalidInput, VerificationError
 from entrepot.kernel.keys import Kid
-from entrepot.node.api.buckets import Buckets
-from entrepot.node.api.problems import TooMany
 from entrepot.node.face.addresses import safe_path
 from entrepot.node.face.approving import drop_pending, submit_own
 from entrepot.node.face.ceremonies import check_challenge, make_challenge
@@ -56,15 +53,12 @@ from entrepot.node.face.sessions import (
     start_session,
 )
 from entrepot.node.face.surroundings import Surroundings, surroundings_of
+from entrepot.node.face.tries import count_try
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry.acts import ADMIT_MEMBER
 from entrepot.registry.principals import active_key
 
 SIGN_IN, JOIN = "sign-in", "join"
-TRIES_BURST: Final = 10
-TRIES_PER_S: Final = 0.1
-"""Ten tries at once, then one in ten seconds, per address and process."""
-_tries: Final = Buckets(TRIES_PER_S, TRIES_BURST)
 
 Shown = Response[str] | Redirect
 
@@ -84,7 +78,7 @@ def sign_in(request: AnyRequest) -> Shown:
     form = form_of(request)
     goes_to = safe_path(text_of(form, "next"))
     around, visitor = surroundings_of(request), visitor_of(request)
-    _count_try(request)
+    count_try(request, SIGN_IN)
     try:
         kid, party = _who_asserts(request, around)
     except Error as error:
@@ -120,7 +114,7 @@ def show_join(request: AnyRequest) -> Response[str]:
 @post("/join", sync_to_thread=True, status_code=200)
 def open_invitation(request: AnyRequest) -> Response[str]:
     """Show what one is invited to, and the form that registers a passkey."""
-    _count_try(request)
+    count_try(request, SIGN_IN)
     return _join_page(request, text_of(form_of(request), "token"))
 
 
@@ -248,18 +242,6 @@ def _join_page(
             site_name=node_name(around, visitor.language),
         ),
     )
-
-
-def _count_try(request: AnyRequest) -> None:
-    """Count a try against its address. Raises TooMany; our own machine is not counted."""
-    address = request.scope.get("entrepot_address")
-    if address is None:
-        return
-    now = time.monotonic()
-    wait_s = _tries.wait_s(address, now)
-    if wait_s:
-        raise TooMany(t(visitor_of(request).language, "sign-in.too-many"), retry_after_s=wait_s)
-    _tries.take(address, 1, now)
 
 
 def _whole(given: Any) -> int:

@@ -1,0 +1,387 @@
+"""Passkeys, sessions, invitations and approvals over HTTP, with a device that can be bent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from face_people import Device, Tab, b64
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from litestar.testing import TestClient
+
+from entrepot.kernel.acts import new_act_id, sign_act
+from entrepot.kernel.errors import Conflict, Error, InvalidInput, NotFound
+from entrepot.kernel.home import system_clock
+from entrepot.kernel.sequencer import Answer
+from entrepot.node.api.buckets import Buckets
+from entrepot.node.app import make_app
+from entrepot.node.face.addresses import safe_path
+from entrepot.node.face.invitations import (
+    INVITATION_SECONDS,
+    find_invitation,
+    make_invitation,
+)
+from entrepot.node.face.pages_keys import read_bytes
+from entrepot.node.face.passkeys import read_assertion, read_registration
+from entrepot.node.face.surroundings import origin_of, own_origins
+from entrepot.node.face.tries import LIMITS, new_tries
+from entrepot.node.running import Running, open_running, relying_party
+from entrepot.node.settings import read_settings
+from entrepot.registry import views
+
+ORIGIN = "http://exchange.localhost:8600"
+SITE = "exchange.localhost"
+OPERATOR = "lei:984500ENTREPOTOPER85"
+DUTIES = ("admin", "steward", "registrar", "decider")
+
+
+@dataclass
+class Stand:
+    running: Running
+    client: TestClient[Any]
+    clock: list[int]
+
+    def tab(self) -> Tab:
+        return Tab(self.client, ORIGIN)
+
+    def device(self, **bent: Any) -> Device:
+        return Device(**{"origin": ORIGIN, "site": SITE, **bent})
+
+    def invite(self, *duties: str, first: bool = False) -> str:
+        store = self.running.node.store
+        return make_invitation(store, OPERATOR, duties, now=self.running.clock(), first=first)
+
+    def joined(self) -> tuple[Tab, Device]:
+        """Seat the operator's first member, signed in."""
+        tab, device = self.tab(), self.device()
+        tab.join(self.invite(*DUTIES, first=True), device, "Harbour master")
+        assert tab.path == "/desk", tab.text
+        return tab, device
+
+    @property
+    def size(self) -> int:
+        return self.running.node.log.size
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    shift = [0]
+    settings_ = read_settings(
+        environment={}, given={"home": str(tmp_path / "home"), "http.public_url": ORIGIN}
+    )
+    with open_running(settings_, clock=lambda: system_clock() + shift[0]) as running:
+        body = {
+            "name": "Harbour Exchange",
+            "identifier": {"scheme": "lei", "value": OPERATOR[4:]},
+            "country": "SG",
+            "key": running.node.party.public.raw,
+        }
+        act = sign_act(
+            running.node.party,
+            "found-registry",
+            body,
+            issued_at=running.clock(),
+            act_id=new_act_id(),
+        )
+        (answer,) = running.intake.submit_now([act])
+        assert isinstance(answer, Answer)
+        with TestClient(make_app(running), base_url=ORIGIN) as client:
+            client.app.state["face_tries"] = {what: Buckets(0, 1) for what in LIMITS}
+            yield Stand(running, client, shift)
+
+
+def test_join_sign_out_sign_in(stand: Stand) -> None:
+    tab, device = stand.joined()
+    with stand.running.node.store.reading() as read:
+        (member,) = views.members_of(read, OPERATOR)
+    assert member.kid == device.kid.hex() and set(member.duties) == set(DUTIES)
+    before = dict(tab.cookies)
+    tab.post("/sign-out")
+    assert tab.get("/desk").path.startswith("/sign-in")
+    tab.sign_in(device)
+    assert tab.path == "/desk"
+    assert tab.cookies["entrepot"] != before["entrepot"]
+    old = Tab(stand.client, ORIGIN, before)
+    assert old.get("/desk").path.startswith("/sign-in")
+
+
+def test_names_of_persons_are_in_no_act(stand: Stand) -> None:
+    stand.joined()
+    log = stand.running.node.log
+    whole = b"".join(log.tree().entry(index) for index in range(log.size))
+    assert b"Harbour master" not in whole
+    assert b"Harbour Exchange" in whole
+
+
+@pytest.mark.parametrize(
+    ("bent_device", "bent"),
+    [
+        ({"flags": 0x01}, {}),
+        ({"flags": 0x04}, {}),
+        ({"origin": "http://evil.localhost:8600"}, {}),
+        ({"site": "localhost"}, {}),
+        ({}, {"challenge": b64(bytes(32))}),
+        ({}, {"alg": -257}),
+        ({"credential_id": b"short"}, {}),
+    ],
+)
+def test_a_passkey_made_elsewhere_or_unverified_is_not_registered(
+    stand: Stand, bent_device: dict[str, Any], bent: dict[str, Any]
+) -> None:
+    token, tab = stand.invite(*DUTIES, first=True), stand.tab()
+    tab.join(token, stand.device(**bent_device), **bent)
+    assert tab.status in (403, 422), tab.text
+    with stand.running.node.store.reading() as read:
+        assert views.members_of(read, OPERATOR) == ()
+    find_invitation(stand.running.node.store, token, now=stand.running.clock())
+
+
+@pytest.mark.parametrize(
+    ("bent_device", "bent"),
+    [
+        ({"flags": 0x01}, {}),
+        ({"origin": "https://evil.example"}, {}),
+        ({"site": "evil.example"}, {}),
+        ({}, {"type": "webauthn.create"}),
+        ({}, {"challenge": b64(bytes(32))}),
+    ],
+)
+def test_an_assertion_made_elsewhere_or_unverified_does_not_sign_in(
+    stand: Stand, bent_device: dict[str, Any], bent: dict[str, Any]
+) -> None:
+    tab, device = stand.joined()
+    tab.post("/sign-out")
+    for name, value in bent_device.items():
+        setattr(device, name, value)
+    tab.sign_in(device, **bent)
+    assert tab.status == 403 and tab.path == "/sign-in"
+    assert tab.get("/desk").path.startswith("/sign-in")
+
+
+def test_another_key_under_the_same_credential_id_does_not_sign_in(stand: Stand) -> None:
+    tab, device = stand.joined()
+    tab.post("/sign-out")
+    tab.sign_in(stand.device(credential_id=device.credential_id))
+    assert tab.status == 403
+
+
+def test_an_assertion_serves_one_browser_and_five_minutes(stand: Stand) -> None:
+    tab, device = stand.joined()
+    tab.post("/sign-out").get("/sign-in")
+    fields = {"at": tab.hidden("at"), "response": device.sign(tab.options())}
+    other = stand.tab().get("/sign-in")
+    assert other.post("/sign-in", fields).status == 403
+    stand.clock[0] += 301
+    assert tab.post("/sign-in", fields).status == 403
+    tab.get("/sign-in")
+    ahead = {**fields, "at": str(stand.running.clock() + 60)}
+    assert tab.post("/sign-in", ahead).status == 403
+
+
+def test_invitations_expire_and_serve_once(stand: Stand) -> None:
+    store = stand.running.node.store
+    token = stand.invite("steward")
+    stand.clock[0] += INVITATION_SECONDS
+    with pytest.raises(NotFound):
+        find_invitation(store, token, now=stand.running.clock())
+    stand.joined()
+    token = stand.invite("steward")
+    first, second = stand.tab(), stand.tab()
+    first.join(token, stand.device())
+    assert "registered" in first.text
+    assert second.join(token, stand.device()).status == 404
+    with pytest.raises(InvalidInput):
+        stand.invite("emperor")
+    with pytest.raises(InvalidInput):
+        stand.invite()
+
+
+def test_a_colleague_is_admitted_by_an_admins_signature(stand: Stand) -> None:
+    admin, key = stand.joined()
+    colleague, device = stand.tab(), stand.device()
+    admin.get("/desk/members").post("/desk/members/invite", {"duties": "steward"})
+    link = admin.text.split("/join#")[1][:43]
+    colleague.join(link, device, "Clerk")
+    assert colleague.sign_in(device).status == 403
+    admin.get("/desk/members").post(f"/desk/members/{device.kid.hex()}/admit")
+    assert admin.path.startswith("/approve/"), admin.text
+    admin.approve(key)
+    assert admin.path.startswith("/decisions/"), admin.text
+    colleague.sign_in(device)
+    assert colleague.path == "/desk"
+    # A steward neither invites nor decides.
+    refused = colleague.get("/desk/members").post("/desk/members/invite", {"duties": "admin"})
+    assert refused.status == 403
+    assert colleague.get("/desk/applications").status == 403
+    # Removed by the admin: the very next request is signed out.
+    admin.get("/desk/members").post(f"/desk/members/{device.kid.hex()}/remove")
+    admin.approve(key)
+    assert colleague.get("/desk").path.startswith("/sign-in")
+    assert colleague.sign_in(device).status == 403
+
+
+def test_a_steward_cannot_sign_what_an_admin_prepared(stand: Stand) -> None:
+    admin, key = stand.joined()
+    waiting = stand.device()
+    stand.tab().join(stand.invite("steward"), waiting)
+    admin.get("/desk/members").post(f"/desk/members/{waiting.kid.hex()}/admit")
+    size = stand.size
+    response = waiting.sign(admin.options())
+    admin.post(admin.path, {"response": response})
+    assert admin.status == 422 and stand.size == size
+    admin.approve(key)
+    assert stand.size == size + 1
+
+
+def test_approving_twice_acts_once(stand: Stand) -> None:
+    admin, key = stand.joined()
+    waiting = stand.device()
+    stand.tab().join(stand.invite("steward"), waiting)
+    admin.get("/desk/members").post(f"/desk/members/{waiting.kid.hex()}/admit")
+    path, response, size = admin.path, key.sign(admin.options()), stand.size
+    admin.post(path, {"response": response})
+    assert stand.size == size + 1
+    again = admin.get("/desk").post(path, {"response": response})
+    assert again.status == 404 and stand.size == size + 1
+
+
+def test_a_made_up_credential_id_pushes_nobody_aside(stand: Stand) -> None:
+    tab, device = stand.joined()
+    thief = stand.device(credential_id=device.credential_id)
+    joined = stand.tab().join(stand.invite("steward"), thief)
+    assert joined.status == Conflict.exit_code + 402  # 409
+    tab.post("/sign-out")
+    assert tab.sign_in(device).path == "/desk"
+
+
+def test_the_last_way_in_is_the_passkey_not_the_cookie_of_another_node(stand: Stand) -> None:
+    forged = Tab(stand.client, ORIGIN, {"entrepot": "A" * 43})
+    assert forged.get("/desk").path.startswith("/sign-in")
+    for value in ("", "x", "A" * 42, "A" * 5000, '"; drop'):
+        assert Tab(stand.client, ORIGIN, {"entrepot": value}).get("/desk").status == 200
+
+
+def test_guessing_is_slowed_down(stand: Stand) -> None:
+    stand.client.app.state["face_tries"] = new_tries()
+    tab, empty = stand.tab(), {"at": "1", "response": "{}"}
+    statuses = [tab.get("/sign-in").post("/sign-in", empty).status for _ in range(12)]
+    assert statuses == [403] * 10 + [429] * 2
+
+
+PATHS = (
+    "/sign-in", "/join", "/join/register", "/apply", "/apply/lodge", "/approve/" + "x" * 43,
+    "/desk/members/invite", "/desk/keys/add", "/desk/products/new", "/desk/rights/new",
+    "/desk/certificates/issue", "/desk/applications/1", "/desk/objections/1", "/rights/1/object",
+    "/rights/1/transfer", "/certificates/1/revoke", f"/desk/members/{'0' * 64}/admit",
+    f"/desk/keys/{'0' * 64}/revoke", "/desk/keys/recoveries/1/stop",
+    "/desk/products/1/withdraw", "/rights/1/license", "/rights/1/cancel",
+)  # fmt: skip
+FIELDS = (
+    "token", "name", "at", "response", "next", "number", "scheme", "country", "roles", "contact",
+    "evidence", "outcome", "reason_code", "reason_sentence", "key", "proof", "title_en", "themes",
+    "bytes", "amount", "currency", "fields", "quality_measures", "period_from", "geography",
+    "product", "right", "scope", "territory", "from", "until", "source", "to", "code", "sentence",
+    "kind", "subject", "duties", "person", "reason", "pricing_model", "delivery", "licence",
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["lei", "hold", "free", "fixed", "admit", "yes", "-1", "0", "9" * 19, "{}", "[]", "null",
+         '{"credentialId":"","authenticatorData":"","clientData":"","signature":""}', "\ud800"[:0],
+         "2026-02-30", "any", "WORLD", "USD", "a|b|c|d", "x=", "\x00", "\u202e"]
+    ),
+)  # fmt: skip
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(path=st.sampled_from(PATHS), fields=st.dictionaries(st.sampled_from(FIELDS), TEXTS))
+def test_no_form_makes_the_node_fail(
+    seated: tuple[Stand, Tab], path: str, fields: dict[str, str]
+) -> None:
+    stand, tab = seated
+    fresh = Tab(stand.client, ORIGIN, dict(tab.cookies)).get("/desk")
+    answer = fresh.post(path, fields)
+    assert answer.status < 500, answer.text
+
+
+@pytest.fixture
+def seated(stand: Stand) -> tuple[Stand, Tab]:
+    tab, _device = stand.joined()
+    return stand, tab
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.one_of(
+        st.text(max_size=200),
+        st.recursive(
+            st.one_of(st.none(), st.text(max_size=20), st.integers(), st.booleans()),
+            lambda inner: st.dictionaries(
+                st.sampled_from(["id", "rawId", "response", "type", "attestationObject",
+                                 "clientDataJSON", "credentialId", "signature"]), inner),
+            max_leaves=12,
+        ).map(json.dumps),
+    )
+)  # fmt: skip
+def test_no_response_of_an_authenticator_escapes_as_another_error(text: str) -> None:
+    site = relying_party(read_settings(environment={}, given={"http.public_url": ORIGIN}))
+    for read in (read_assertion, lambda given: read_registration(given, bytes(32), site)):
+        with pytest.raises(Error):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("given_path", "kept"),
+    [
+        ("/desk", "/desk"),
+        ("/port/x/clear?way=as-is/FREE", "/port/x/clear?way=as-is/FREE"),
+        ("//evil.example", "/desk"),
+        ("/\\evil.example", "/desk"),
+        ("https://evil.example", "/desk"),
+        ("/a\r\nset-cookie: x=y", "/desk"),
+        ("/\tevil", "/desk"),
+        ("", "/desk"),
+        (None, "/desk"),
+        ("/" + "a" * 500, "/desk"),
+    ],
+)
+def test_only_paths_of_this_node_are_led_to(given_path: str | None, kept: str) -> None:
+    assert safe_path(given_path) == kept
+
+
+def test_origins_of_a_loopback_node_have_both_names() -> None:
+    local = read_settings(environment={}, given={})
+    assert set(own_origins(local)) >= {"http://127.0.0.1:8600", "http://localhost:8600"}
+    named = read_settings(environment={}, given={"http.public_url": "https://node.example/"})
+    assert own_origins(named) == ("https://node.example",)
+    assert origin_of("HTTPS://Node.Example:443/path") == "https://node.example:443"
+
+
+@pytest.mark.parametrize("write", [bytes.hex, b64], ids=["hex", "base64url"])
+def test_keys_are_read_in_either_spelling(write: Callable[[bytes], str]) -> None:
+    raw = bytes(range(32))
+    assert read_bytes(write(raw), size_bytes=32) == raw
+    with pytest.raises(InvalidInput):
+        read_bytes(write(raw[:-1]), size_bytes=32)
+    with pytest.raises(InvalidInput):
+        read_bytes("ä" * 64, size_bytes=32)
+
+
+def test_over_https_the_cookie_belongs_to_this_host_alone(tmp_path: Path) -> None:
+    url = "https://node.example"
+    chosen = read_settings(
+        environment={}, given={"home": str(tmp_path / "h"), "http.public_url": url}
+    )
+    with open_running(chosen) as running, TestClient(make_app(running), base_url=url) as client:
+        answer = client.get("/sign-in", headers={"accept": "text/html"})
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-entrepot=") and "; Secure" in cookie
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Domain" not in cookie
+    assert answer.headers["strict-transport-security"].startswith("max-age=31536000")

@@ -5,8 +5,12 @@
     client.wait_for_witnessed(answer.tree_size)
 
 Acts are idempotent by their id, so whatever goes wrong on the way, the same bytes are sent again
-until they are answered or the patience given is used up. With `log_keys` every answer is verified
-before it is returned; without, nothing the node says is proven.
+until they are answered or the patience given is used up. With `log_keys` every answer about acts,
+entries and checkpoints is verified before it is returned; without, nothing the node says is proven.
+
+A node is a stranger: whatever it answers, a call ends in a value or an error of
+`entrepot.kernel.errors`, within `patience_s` + 30 s and bounded memory. Only acts are sent on to a
+leader that a follower names, and never from https to http; signed reads go to `url` alone.
 """
 
 from __future__ import annotations
@@ -16,9 +20,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
 import httpx
-import msgspec
 
 from entrepot.client.answers import (
     ActAnswer,
@@ -27,9 +31,12 @@ from entrepot.client.answers import (
     Unreachable,
     answer_or_error,
     error_of,
+    verify_entry,
 )
+from entrepot.client.exchange import STEP_S, Exchanges, NoExchange, Received
 from entrepot.client.signatures import sign_request
-from entrepot.kernel.checkpoint import Checkpoint, LogKeys, parse_log_keys, verify_checkpoint
+from entrepot.kernel.checkpoint import Checkpoint, LogKeys, parse_log_keys
+from entrepot.kernel.cosignature import open_own_checkpoint
 from entrepot.kernel.errors import Error, InvalidInput
 from entrepot.kernel.keys import PrivateKey
 
@@ -40,6 +47,11 @@ CHUNK_ACTS, CHUNK_BYTES = 1_024, 4 << 20
 PATIENCE_S: Final = 60.0
 PAUSE_S, PAUSE_MAX_S = 0.05, 5.0
 REDIRECTS_MAX: Final = 3
+READ_MAX_BYTES: Final = 8 << 20
+"""Of an entry, an opening or a proof: an act has 256 KiB, its facts and ruling not many times it.
+"""
+ANSWER_MAX_BYTES, ANSWER_PER_ACT_BYTES, ANSWER_PER_BYTE = 1 << 20, 1 << 15, 4
+"""Of the answer to acts: in all, besides for each act, and for each byte sent (entry in base64)."""
 AGAIN: Final = frozenset({429, 502, 503, 504})
 """Statuses after which the same bytes are sent again."""
 
@@ -66,7 +78,7 @@ class Client:
         self.log_keys = log_keys
         self.patience_s = patience_s
         self._key = key
-        self._http = httpx.Client(timeout=httpx.Timeout(30.0, connect=5.0), transport=transport)
+        self._exchanges = Exchanges(transport)
 
     def submit(self, act: bytes) -> ActAnswer:
         """Submit one signed act and return its answer, verified when log keys are pinned.
@@ -74,24 +86,24 @@ class Client:
         A refusal by law is an answer. Raises InvalidInput, VerificationError, Conflict as the node
         says, Unreachable when it did not answer in time.
         """
-        response = self._send("POST", "/acts", content=act, content_type=COSE)
-        answer = msgspec.json.decode(response.content, type=ActAnswer)
+        response = self._send_acts([act], COSE)
+        answer = response.decoded(ActAnswer)
         self._verify(act, answer)
         return answer
 
     def submit_many(self, acts: Sequence[bytes]) -> list[ActAnswer | Error]:
         """Submit acts in their order, in chunks; one answer or error in the place of each.
 
-        Raises what concerns all of a chunk (Unreachable, a node that takes no acts); chunks before
-        it were answered, and sending everything again gives their answers again.
+        Raises what concerns all of a chunk (Unreachable, a node that takes no acts, an answer that
+        does not verify: a node that lies once is not believed on); chunks before it were answered,
+        and sending everything again gives their answers again.
         """
         outcomes: list[ActAnswer | Error] = []
         for chunk in chunks_of(acts):
-            body = b"".join(chunk)
-            response = self._send("POST", "/acts", content=body, content_type=CBOR_SEQUENCE)
-            items = msgspec.json.decode(response.content, type=list[dict[str, Any]])
+            response = self._send_acts(chunk, CBOR_SEQUENCE)
+            items = response.decoded(list[dict[str, Any]])
             if len(items) != len(chunk):
-                raise NodeError("the node did not answer every act", status=response.status_code)
+                raise NodeError("the node did not answer every act", status=response.status)
             for act, item in zip(chunk, items, strict=True):
                 outcome = answer_or_error(item)
                 if isinstance(outcome, ActAnswer):
@@ -101,29 +113,48 @@ class Client:
 
     def get(self, index: int) -> EntryView:
         """Return what everybody may read of an entry. Raises NotFound."""
-        response = self._send("GET", f"/acts/{index}")
-        return msgspec.json.decode(response.content, type=EntryView)
+        view = self._send("GET", f"/acts/{index}").decoded(EntryView)
+        if self.log_keys is not None:
+            verify_entry(view.entry, self._receipt(index), index, self.log_keys)
+            view.verify()
+        return view
 
     def entry(self, index: int) -> bytes:
         """Return the bytes of an entry. Raises NotFound."""
-        return self._send("GET", f"/acts/{index}/entry").content
+        content = self._send("GET", f"/acts/{index}/entry").content
+        if self.log_keys is not None:
+            verify_entry(content, self._receipt(index), index, self.log_keys)
+        return content
 
     def receipt(self, index: int, tree_size: int | None = None) -> bytes:
         """Return the COSE receipt of an entry, in the newest tree unless one is named."""
+        found = self._receipt(index, tree_size)
+        if self.log_keys is not None:
+            content = self._send("GET", f"/acts/{index}/entry").content
+            verify_entry(content, found, index, self.log_keys, tree_size=tree_size)
+        return found
+
+    def _receipt(self, index: int, tree_size: int | None = None) -> bytes:
         query = "" if tree_size is None else f"?size={tree_size}"
         return self._send("GET", f"/acts/{index}/receipt{query}").content
 
     def proof(self, index: int) -> bytes:
-        """Return the C2SP tlog-proof of an entry."""
+        """Return the C2SP tlog-proof of an entry: verified by whoever holds the entry and keys."""
         return self._send("GET", f"/acts/{index}/proof").content
 
     def opening(self, index: int) -> bytes:
-        """Return what opens an entry of this key's own party. NotFound when it is another's."""
+        """Return what opens an entry of this key's own party. NotFound when it is another's.
+
+        It proves itself against the entry (`entrepot.kernel.export.verify_export`).
+        """
         return self._send("GET", f"/acts/{index}/opening").content
 
     def checkpoint(self) -> Checkpoint:
-        """Return the newest checkpoint, verified. Raises InvalidInput without pinned keys."""
-        return verify_checkpoint(self.checkpoint_note(), self._pinned())
+        """Return the newest checkpoint, verified, with cosignatures of witnesses or without.
+
+        Raises InvalidInput without pinned keys, VerificationError.
+        """
+        return open_own_checkpoint(self.checkpoint_note(), self._pinned()).checkpoint
 
     def checkpoint_note(self) -> bytes:
         """Return the newest checkpoint as its signed note, unverified."""
@@ -131,7 +162,7 @@ class Client:
 
     def unverified_log_keys(self) -> LogKeys:
         """Return the keys the node says its log has: to be compared with a trusted copy."""
-        return parse_log_keys(self._send("GET", "/log/keys").text)
+        return parse_log_keys(self._send("GET", "/log/keys").text())
 
     def wait_for_witnessed(
         self,
@@ -149,7 +180,7 @@ class Client:
         keys, deadline = self._pinned(), time.monotonic() + wait_s
         while True:
             note = self.checkpoint_note()
-            found = verify_checkpoint(note, keys)
+            found = open_own_checkpoint(note, keys).checkpoint
             if found.size >= tree_size:
                 if satisfied is not None:
                     satisfied(note)
@@ -165,20 +196,20 @@ class Client:
     def status(self) -> dict[str, Any]:
         """Return what `/readyz` says, ready or not. Raises Unreachable, NodeError."""
         try:
-            response = self._http.get(f"{self.url}/readyz")
-        except httpx.TransportError as error:
+            response = self._exchange("GET", f"{self.url}/readyz", STEP_S)
+        except NoExchange as error:
             raise Unreachable(
                 "the node does not answer",
-                value=f"{self.url}: {type(error).__name__}",
+                value=f"{self.url}: {error}",
                 remedy="check that it runs, and the URL",
             ) from None
-        if response.status_code not in (200, 503):
-            raise NodeError("this is no node", status=response.status_code, value=self.url)
-        return msgspec.json.decode(response.content, type=dict[str, Any])
+        if response.status not in (200, 503):
+            raise NodeError("this is no node", status=response.status, value=self.url)
+        return response.decoded(dict[str, Any])
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._exchanges.close()
 
     def __enter__(self) -> Client:
         """Return the client itself."""
@@ -202,22 +233,40 @@ class Client:
             raise InvalidInput("no keys of the log are pinned", remedy="pass log_keys")
         return self.log_keys
 
+    def _send_acts(self, acts: Sequence[bytes], media_type: str) -> Received:
+        body = b"".join(acts)
+        most = ANSWER_MAX_BYTES + ANSWER_PER_ACT_BYTES * len(acts) + ANSWER_PER_BYTE * len(body)
+        return self._send("POST", "/acts", body=body, media_type=media_type, answer_max_bytes=most)
+
     def _send(
-        self, method: str, path: str, *, content: bytes | None = None, content_type: str = ""
-    ) -> httpx.Response:
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        media_type: str = "",
+        answer_max_bytes: int = READ_MAX_BYTES,
+    ) -> Received:
         """Send until it is answered or patience ends; the same bytes every time."""
         deadline = time.monotonic() + self.patience_s
         pause_s, last = PAUSE_S, "no answer"
         while True:
             wait_s = pause_s
+            left_s = max(STEP_S, deadline - time.monotonic())
             try:
-                response = self._once(method, path, content, content_type)
-            except httpx.TransportError as error:
-                last = type(error).__name__
+                if body is None:
+                    target = f"{self.url}{path}"
+                    response = self._exchange(
+                        method, target, left_s, answer_max_bytes=answer_max_bytes
+                    )
+                else:
+                    response = self._to_leader(path, body, media_type, left_s, answer_max_bytes)
+            except NoExchange as error:
+                last = str(error)
             else:
-                if response.status_code not in AGAIN:
+                if response.status not in AGAIN:
                     return _accepted(response)
-                last = f"status {response.status_code}"
+                last = f"status {response.status}"
                 wait_s = _retry_after_s(response, pause_s)
             if time.monotonic() + wait_s > deadline:
                 raise Unreachable(
@@ -228,20 +277,48 @@ class Client:
             time.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads, hides nothing
             pause_s = min(PAUSE_MAX_S, pause_s * 2)
 
-    def _once(
-        self, method: str, path: str, content: bytes | None, content_type: str
-    ) -> httpx.Response:
-        """Send once, following a follower's redirect to its leader (307)."""
+    def _to_leader(
+        self, path: str, body: bytes, media_type: str, left_s: float, answer_max_bytes: int
+    ) -> Received:
+        """Post once, following a follower's redirect to its leader (307)."""
         target = f"{self.url}{path}"
+        ends = time.monotonic() + left_s
         for _ in range(REDIRECTS_MAX):
-            headers = {"Content-Type": content_type} if content is not None else {}
-            if self._key is not None and content is None:
-                headers |= sign_request(self._key, method, target, created=int(time.time()))
-            response = self._http.request(method, target, content=content, headers=headers)
-            if response.status_code != 307 or "location" not in response.headers:
+            response = self._exchange(
+                "POST",
+                target,
+                ends - time.monotonic(),
+                body=body,
+                headers={"Content-Type": media_type},
+                answer_max_bytes=answer_max_bytes,
+            )
+            if response.status != 307:
                 return response
-            target = str(response.url.join(response.headers["location"]))
-        return response
+            target = _leader(target, response)
+        raise NodeError("the node sends in circles", status=307, value=target)
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        left_s: float,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        answer_max_bytes: int = READ_MAX_BYTES,
+    ) -> Received:
+        """Send once. Reads are signed when there is a key."""
+        fields = headers or {}
+        if self._key is not None and body is None:
+            fields = sign_request(self._key, method, target, created=int(time.time()))
+        return self._exchanges.send(
+            method,
+            target,
+            deadline=time.monotonic() + left_s,
+            body=body,
+            headers=fields,
+            answer_max_bytes=answer_max_bytes,
+        )
 
 
 def chunks_of(acts: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -258,17 +335,41 @@ def chunks_of(acts: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield chunk
 
 
-def _retry_after_s(response: httpx.Response, default_s: float) -> float:
+def _leader(target: str, response: Received) -> str:
+    """Return where a 307 sends acts: to the same path of a node, not from https to http.
+
+    Raises NodeError for any other place, so that a node cannot have us post wherever it likes.
+    """
+    location = response.headers.get("location", "")
+    try:
+        leader = urlsplit(urljoin(target, location))
+        is_node = (
+            leader.scheme in ("http", "https")
+            and not (target.startswith("https:") and leader.scheme != "https")
+            and leader.username is None
+            and bool(leader.hostname)
+            and leader.port != 0
+            and leader.path.endswith("/acts")
+            and not (leader.query or leader.fragment)
+        )
+    except ValueError:
+        is_node = False
+    if not is_node:
+        raise NodeError("the node sends acts where no node is", status=307, value=location)
+    return leader.geturl()
+
+
+def _retry_after_s(response: Received, default_s: float) -> float:
     text = response.headers.get("retry-after", "")
     return float(text) if text.isdecimal() and len(text) < 6 else default_s
 
 
-def _accepted(response: httpx.Response) -> httpx.Response:
+def _accepted(response: Received) -> Received:
     """Return a response of success, or raise the error it tells of."""
     if response.is_success:
         return response
     try:
-        problem = msgspec.json.decode(response.content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        problem = response.decoded(dict[str, Any])
+    except NodeError:
         problem = {}
-    raise error_of(problem, response.status_code)
+    raise error_of(problem, response.status)

@@ -15,7 +15,8 @@ from entrepot.kernel.errors import Conflict
 from entrepot.node.demo.authenticator import DemoAuthenticator
 from entrepot.node.demo.catalogue import OFFERS, ORGANISATIONS
 from entrepot.node.demo.identifiers import invented_lei, invented_uscc
-from entrepot.node.demo.opening import _admit_enrolled, open_demo
+from entrepot.node.demo.opening import _admit_enrolled, open_demo, ship_goods
+from entrepot.node.duties import recheck_clearances
 from entrepot.node.face.invitations import use_invitation
 from entrepot.node.face.passkeys import NewPasskey
 from entrepot.node.installed import installed
@@ -59,6 +60,12 @@ def test_the_demo_has_every_state_and_passes_fsck(tmp_path: Path) -> None:
             principal = member_principal(read, person.public.kid)
         assert principal is not None
         assert principal.is_officer("registrar")
+        shipped = ship_goods(demo)
+        assert len(shipped) == 2
+        assert (tmp_path / "demo" / "vessel-orders" / "report.html").is_file()
+        size = running.node.log.size
+        assert recheck_clearances(running) == {}  # cleared under the law of the same day
+        assert running.node.log.size == size
     checks = audit(tmp_path, installed())
     assert all(check.passed for check in checks), checks
     with pytest.raises(Conflict, match="content already"):

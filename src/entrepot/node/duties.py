@@ -12,13 +12,20 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from entrepot.kernel.acts import sign_act
 from entrepot.kernel.decisions import Outcome
 from entrepot.kernel.errors import Error, StorageError
 from entrepot.kernel.institution import DueAct
 from entrepot.kernel.sequencer import Answer
+from entrepot.law.library import Library
 from entrepot.node.running import Running
+from entrepot.port.clear.state import CLEARANCES
+from entrepot.registry.deadlines import day_of
 
+FIRST_RECHECK_S: Final = 60
+"""The first recheck waits until a node that was just started has answered its callers."""
 LOG: Final = logging.getLogger("entrepot.duties")
 
 
@@ -112,5 +119,37 @@ async def tend_seat(running: Running) -> None:
         await asyncio.sleep(running.settings.store.tend_every_ms / 1000)
 
 
-BACKGROUND: Final[tuple[Any, ...]] = (tend_seat, carry_out_duties)
+def recheck_clearances(running: Running) -> dict[str, int]:
+    """Ask the law of today about every stored clearance, and refer those it answers worse.
+
+    Returns clearance → index of its referral. The law on record comes first when it changed. A
+    referral's act id follows from the clearance and the answer, so none is written twice. Raises
+    StorageError, VerificationError (a stored certificate does not hold), Conflict.
+    """
+    with running.node.store.reading() as read:
+        if not read.execute(sa.select(sa.func.count()).select_from(CLEARANCES)).scalar_one():
+            return {}
+    # Here and not at the top: rechecking reads tables, and a node without clearances needs none.
+    from entrepot.node.rechecking import recheck_home, refer
+    from entrepot.port.change.rechecking import Rechecker
+
+    today = day_of(running.clock())
+    rechecker = Rechecker(Library.load(), today, today)  # what is signed does not trust a cache
+    report = recheck_home(running.node, rechecker)
+    return refer(running.node, rechecker, report, clock=running.clock)
+
+
+async def recheck(running: Running) -> None:
+    """Recheck stored clearances, until cancelled; only where this process writes."""
+    every_s = running.settings.duties.recheck_every_s
+    pause_s = min(every_s, FIRST_RECHECK_S)
+    while every_s:
+        await asyncio.sleep(pause_s)
+        pause_s = every_s
+        if running.leads:
+            referred = await asyncio.to_thread(recheck_clearances, running)
+            LOG.info("clearances rechecked", extra={"count": len(referred)})
+
+
+BACKGROUND: Final[tuple[Any, ...]] = (tend_seat, carry_out_duties, recheck)
 """What runs beside the server."""

@@ -157,6 +157,8 @@ class Duties(Section, frozen=True):
 
     every_s: Count = 10
     batch_max: Count = 256
+    recheck_every_s: Seconds = 86_400
+    """How often stored clearances are asked about under the law of the day; 0: never."""
 
 
 class Receiver(Section, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,7 +50,7 @@ def _serving(running: Running) -> str:
 def _serve_demo(settings: Settings, *, is_kept: bool) -> int:
     """Fill a home (a temporary one unless named) with sample content, and serve it."""
     # Here and not at the top: a node that serves in earnest has no demo in its memory.
-    from entrepot.node.demo.opening import open_demo, welcome
+    from entrepot.node.demo.opening import open_demo, ship_goods, welcome
 
     logs = msgspec.structs.replace(settings.logs, level="warning", form="text")
     begin_logging(logs)
@@ -62,6 +63,9 @@ def _serve_demo(settings: Settings, *, is_kept: bool) -> int:
         async def admit(_running: Running) -> None:
             await welcome(demo)
 
+        async def ship(_running: Running) -> None:
+            await asyncio.to_thread(ship_goods, demo)
+
         def say() -> None:
             click.echo(f"{_serving(demo.running)}\n\n  look       {demo.url}/")
             click.echo(f"  operator   {demo.links['operator']}")
@@ -70,5 +74,5 @@ def _serve_demo(settings: Settings, *, is_kept: bool) -> int:
             if not is_kept:
                 click.echo("The home is temporary and goes with the demo (--home DIR keeps it).")
 
-        serve(demo.running, on_ready=say, also=(admit,))
+        serve(demo.running, on_ready=say, also=(admit, ship))
     return 0

@@ -76,6 +76,14 @@ def _link(stage: Stage, name: str, duties: tuple[str, ...]) -> str:
     return invitation_link(running.url, token)
 
 
+def ship_goods(demo: Demo) -> list[int]:
+    """Clear the demo's shipments; return the indices of their entries. Takes some seconds."""
+    # Here and not at the top: reading tables loads more than all the rest; the node is up first.
+    from entrepot.node.demo.shipments import clear_shipments
+
+    return clear_shipments(demo.running)
+
+
 async def welcome(demo: Demo) -> None:
     """Admit whoever registers a passkey through one of the links, until cancelled.
 

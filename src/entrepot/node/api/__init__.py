@@ -13,4 +13,4 @@ ROUTES: Final[list[Any]] = [
     *credentials.ROUTES_CREDENTIALS,
     *health.ROUTES,
 ]
-BACKGROUND: Final[list[Any]] = [*credentials.BACKGROUND]
+BACKGROUND: Final[list[Any]] = [*credentials.BACKGROUND, registry.keep_indexed]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from face_people import Device, Tab, b64
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from entrepot.node.face.invitations import (
     make_invitation,
 )
 from entrepot.node.face.pages_keys import read_bytes
-from entrepot.node.face.passkeys import read_assertion, read_registration
+from entrepot.node.face.passkeys import PASSKEYS, read_assertion, read_registration
 from entrepot.node.face.surroundings import origin_of, own_origins
 from entrepot.node.face.tries import LIMITS, new_tries
 from entrepot.node.running import Running, open_running, relying_party
@@ -264,6 +265,17 @@ def test_the_last_way_in_is_the_passkey_not_the_cookie_of_another_node(stand: St
     assert forged.get("/desk").path.startswith("/sign-in")
     for value in ("", "x", "A" * 42, "A" * 5000, '"; drop'):
         assert Tab(stand.client, ORIGIN, {"entrepot": value}).get("/desk").status == 200
+
+
+def test_a_passkey_is_found_again_when_the_local_tables_are_lost(stand: Stand) -> None:
+    tab, device = stand.joined()
+    tab.post("/sign-out")
+    with stand.running.node.store.writing() as write:
+        write.execute(sa.delete(PASSKEYS))
+    stranger = stand.device()
+    assert stand.tab().sign_in(stranger).status == 403
+    assert tab.sign_in(device).path == "/desk"
+    assert "Name not kept on this node" in tab.get("/desk/members").text
 
 
 def test_guessing_is_slowed_down(stand: Stand) -> None:

@@ -11,7 +11,7 @@ from litestar.types import ControllerRouterHandler
 from entrepot.node.face.forms import whole_text
 from entrepot.node.face.pages_decision import name_of_kind
 from entrepot.node.face.parties import name_of_party
-from entrepot.node.face.people import Person, require_person
+from entrepot.node.face.people import Person, may_decide_objections, require_person
 from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import Surroundings, surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
@@ -45,7 +45,7 @@ def tabs_of(person: Person) -> list[Tab]:
     tabs = [Tab("overview", "/desk")]
     if person.is_operator and person.has("registrar"):
         tabs += [Tab("applications", "/desk/applications")]
-    if person.is_operator and person.has("decider"):
+    if may_decide_objections(person):
         tabs += [Tab("objections", "/desk/objections")]
     if "provider" in person.principal.roles:
         tabs += [Tab("products", "/desk/products")]
@@ -125,7 +125,7 @@ def _waiting(around: Surroundings, person: Person) -> list[Waiting]:
                 address = f"/desk/applications/{one.index}"
                 late = one.decide_by < today
                 found.append(Waiting("application", one.index, address, one.decide_by, late))
-        if person.is_operator and person.has("decider"):
+        if may_decide_objections(person):
             for objection in rightviews.open_objections(read):
                 closes_at, folder = objection.decide_by, "/desk/objections"
                 found.append(_dated("objection", objection.id, folder, closes_at, today))

@@ -16,7 +16,7 @@ from entrepot.node.face.language import t
 from entrepot.node.face.pages_approve import ask_approval
 from entrepot.node.face.pages_desk import desk_page
 from entrepot.node.face.parties import name_of_party
-from entrepot.node.face.people import Person, require_officer
+from entrepot.node.face.people import Person, require_decider, require_officer
 from entrepot.node.face.reasoning import (
     APPLICATION_CODES,
     OBJECTION_CODES,
@@ -94,7 +94,7 @@ def decide_application(request: AnyRequest, number: FromPath[str]) -> Shown:
 @get("/desk/objections", sync_to_thread=True)
 def show_objections(request: AnyRequest) -> Response[str]:
     """List the objections that wait for a decision, by deadline."""
-    person = require_officer(request, "decider")
+    person = require_decider(request)
     around = surroundings_of(request)
     with around.store.reading() as read:
         found = rightviews.open_objections(read)
@@ -106,14 +106,14 @@ def show_objections(request: AnyRequest) -> Response[str]:
 @get("/desk/objections/{number:str}", sync_to_thread=True)
 def show_objection(request: AnyRequest, number: FromPath[str]) -> Response[str]:
     """Show both sides of an objection and the form of the decision."""
-    person = require_officer(request, "decider")
+    person = require_decider(request)
     return _objection_page(request, person, parse_index(number), {}, {})
 
 
 @post("/desk/objections/{number:str}", sync_to_thread=True, status_code=200)
 def decide_objection(request: AnyRequest, number: FromPath[str]) -> Shown:
     """Prepare the decider's decision and have it signed."""
-    person = require_officer(request, "decider")
+    person = require_decider(request)
     language = visitor_of(request).language
     index, form = parse_index(number), form_of(request)
     outcome = text_of(form, "outcome")

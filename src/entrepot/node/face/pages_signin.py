@@ -37,14 +37,17 @@ from entrepot.node.face.language import t
 from entrepot.node.face.parties import name_of_party, node_name
 from entrepot.node.face.passkeys import (
     NAME_CHARS_MAX,
+    Assertion,
+    NewPasskey,
     approval_of,
     creation_options,
     from_base64url,
+    keep_passkey,
     kid_of_credential,
     read_assertion,
     read_registration,
 )
-from entrepot.node.face.people import principal_behind
+from entrepot.node.face.people import member_keys, principal_behind
 from entrepot.node.face.rendering import page
 from entrepot.node.face.sessions import (
     LIFETIME_SECONDS,
@@ -56,9 +59,11 @@ from entrepot.node.face.surroundings import Surroundings, surroundings_of
 from entrepot.node.face.tries import count_try
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry.acts import ADMIT_MEMBER
-from entrepot.registry.principals import active_key
+from entrepot.registry.views import active_key
 
 SIGN_IN, JOIN = "sign-in", "join"
+MEMBERS_TRIED_MAX: Final = 2_000
+"""Keys tried for a passkey of which nothing is kept: a fifth of a second."""
 
 Shown = Response[str] | Redirect
 
@@ -176,7 +181,7 @@ def _who_asserts(request: AnyRequest, around: Surroundings) -> tuple[Kid, str]:
     challenge = check_challenge(around.store, visitor_of(request), SIGN_IN, at=at, now=around.now())
     kid = kid_of_credential(around.store, from_base64url(assertion.credential_id))
     if kid is None:
-        raise _NotKnown("no member has this passkey")
+        kid = _find_again(around, assertion, challenge)
     with around.store.reading() as read:
         key = active_key(read, kid)
     principal = principal_behind(around, kid)
@@ -184,6 +189,23 @@ def _who_asserts(request: AnyRequest, around: Surroundings) -> tuple[Kid, str]:
         raise _NotKnown("no member has this passkey now")
     verify_approval(approval_of(assertion, kid), challenge, key, around.site)
     return kid, principal.party
+
+
+def _find_again(around: Surroundings, assertion: Assertion, challenge: bytes) -> Kid:
+    """Return whose key made an assertion when nothing is kept of its passkey beside the log.
+
+    The local tables may be lost without losing a right, so the members' keys are tried. Raises
+    _NotKnown when none of them fits.
+    """
+    for key in member_keys(around, most=MEMBERS_TRIED_MAX):
+        try:
+            verify_approval(approval_of(assertion, key.kid), challenge, key, around.site)
+        except VerificationError:
+            continue
+        again = NewPasskey(key, from_base64url(assertion.credential_id))
+        keep_passkey(around.store, again, "")
+        return key.kid
+    raise _NotKnown("no member has this passkey")
 
 
 def _sign_in_page(

@@ -178,7 +178,7 @@ def names_of(store: Store, kids: list[Kid]) -> dict[Kid, str]:
         PASSKEYS.c.kid.in_([bytes(kid) for kid in kids])
     )
     with store.reading() as read:
-        return {Kid(bytes(row.kid)): row.name for row in read.execute(question)}
+        return {Kid(bytes(row.kid)): row.name for row in read.execute(question) if row.name}
 
 
 def forget_passkey(store: Store, kid: Kid) -> None:

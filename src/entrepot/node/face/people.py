@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from entrepot.kernel.keys import Kid
+from entrepot.kernel.keys import Kid, PublicKey
 from entrepot.node.face.failures import NotYours, SignInNeeded
 from entrepot.node.face.sessions import Session, end_all_sessions
 from entrepot.node.face.surroundings import Surroundings, surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
-from entrepot.registry.principals import Principal, member_principal
+from entrepot.registry import views
+from entrepot.registry.views import Principal, member_principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,21 @@ def principal_behind(around: Surroundings, kid: Kid) -> Principal | None:
         return member_principal(read, kid)
 
 
+def member_keys(around: Surroundings, *, most: int) -> Iterator[PublicKey]:
+    """Yield the keys of active members, party by party, at most `most`."""
+    offset = count = 0
+    with around.store.reading() as read:
+        while found := views.parties(read, offset=offset, limit=views.PAGE_MAX).parties:
+            offset += len(found)
+            for member in (one for party in found for one in views.members_of(read, party.party)):
+                key = views.active_key(read, Kid(bytes.fromhex(member.kid)))
+                if key is not None:
+                    yield key
+                count += 1
+                if count >= most:
+                    return
+
+
 def person_of(request: AnyRequest) -> Person | None:
     """Return who is signed in, or None. A member removed meanwhile is signed out everywhere."""
     visitor = visitor_of(request)
@@ -77,6 +94,24 @@ def require_duty(request: AnyRequest, *duties: str) -> Person:
             value=", ".join(duties),
             remedy="ask an administrator of your organisation",
         )
+    return person
+
+
+def may_decide_objections(person: Person) -> bool:
+    """Say whether a person may decide objections at all; the rule says in which cause.
+
+    A decider of the operator; and an administrator of a regulator, who stands in where the operator
+    itself is a side.
+    """
+    stands_in = "regulator" in person.principal.roles and person.has("admin")
+    return stands_in or (person.is_operator and person.has("decider"))
+
+
+def require_decider(request: AnyRequest) -> Person:
+    """Return who is signed in and may decide objections. Raises SignInNeeded, NotYours."""
+    person = require_person(request)
+    if not may_decide_objections(person):
+        raise NotYours("this page is for those who decide objections")
     return person
 
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, Response, get
 
-from entrepot.node.api.acts import Problem
-from entrepot.node.api.problems import PROBLEM_TYPE
+from entrepot.node.api.describing import described
 from entrepot.node.running import Running
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
@@ -74,29 +73,11 @@ def readiness(running: Running, *, has_alarm: bool = False) -> Readiness:
 )
 def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer the OpenAPI 3.1 document of every route of this node."""
-    described = request.app.openapi_schema.to_schema()
     return Response(
-        msgspec.json.encode(with_problems(described)),
+        msgspec.json.encode(described(request.app.openapi_schema.to_schema())),
         media_type="application/json",
         headers={"Cache-Control": "public, max-age=300"},
     )
-
-
-def with_problems(described: dict[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document in which every operation may answer a problem (RFC 9457)."""
-    schemas = described.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = msgspec.json.schema_components([Problem])[1]["Problem"]
-    problem = {
-        "description": "A problem object; its status says which",
-        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for path in described["paths"].values():
-        for operation in path.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                # What the framework says of a wrong parameter is not what this node answers.
-                operation["responses"].pop("400", None)
-                operation["responses"].setdefault("default", problem)
-    return described
 
 
 @get("/metrics", include_in_schema=False, sync_to_thread=True)

@@ -20,7 +20,7 @@ from entrepot.law.vocabulary import FactSpec, Vocabulary
 from entrepot.node.face.approving import PENDING, Draft, keep_pending
 from entrepot.node.face.csrf import form_of
 from entrepot.node.face.forms import text_of
-from entrepot.node.face.language import t
+from entrepot.node.face.language import has_words, t
 from entrepot.node.face.pages_port_assess import place_names
 from entrepot.node.face.people import Person, person_of, require_duty
 from entrepot.node.face.porters import desk_behind, job_context, own_job
@@ -244,7 +244,7 @@ def ask_signature(request: AnyRequest, id_: FromPath[str]) -> Shown:
         (t(language, "port.clear.recipient"), job.parties.recipient),
         (t(language, "port.clear.purpose"), job.parties.purpose),
         (t(language, "port.plan.way"), str(body["way"])),
-        (t(language, "port.plan.route"), str(body["outcome"])),
+        (t(language, "port.plan.route"), _outcome(language, str(body["outcome"]))),
         (t(language, "port.found.persons"), str(body["persons_after"])),
         (t(language, "port.clear.valid"), str(body["validity"]["valid_until"])),
     ]
@@ -258,6 +258,11 @@ def ask_signature(request: AnyRequest, id_: FromPath[str]) -> Shown:
             .values(act_id=bytes.fromhex(job.unsigned.act_id), prepared_at=job.unsigned.issued_at)
         )
     return Redirect(f"/approve/{pending}", status_code=303)
+
+
+def _outcome(language: str, code: str) -> str:
+    key = f"port.outcome.{code}"
+    return f"{t(language, key)} ({code})" if has_words(key) else code
 
 
 @post("/port/{id_:str}/withdraw", status_code=200, sync_to_thread=True)

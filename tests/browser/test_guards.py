@@ -89,7 +89,7 @@ def test_an_unsafe_request_needs_origin_and_token(
     refused = [
         ({}, {"csrf": token}),
         (same, {}),
-        (same, {"csrf": "0" * 64}),
+        (same, {"csrf": "0" * 128}),
         (same, {"csrf": "é"}),
         ({**same, "sec-fetch-site": "same-site"}, {"csrf": token}),
         ({**same, "sec-fetch-site": "cross-site"}, {"csrf": token}),

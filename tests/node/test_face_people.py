@@ -71,6 +71,15 @@ class Stand:
 
 @pytest.fixture
 def stand(tmp_path: Path) -> Iterator[Stand]:
+    yield from founded(tmp_path, [])
+
+
+@pytest.fixture
+def stand_under_four_eyes(tmp_path: Path) -> Iterator[Stand]:
+    yield from founded(tmp_path, ["decide-application", "issue-certificate"])
+
+
+def founded(tmp_path: Path, four_eyes: list[str]) -> Iterator[Stand]:
     shift = [0]
     settings_ = read_settings(
         environment={}, given={"home": str(tmp_path / "home"), "http.public_url": ORIGIN}
@@ -81,6 +90,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
             "identifier": {"scheme": "lei", "value": OPERATOR[4:]},
             "country": "SG",
             "key": running.node.party.public.raw,
+            "four_eyes": four_eyes,
         }
         act = sign_act(
             running.node.party,
@@ -397,3 +407,60 @@ def test_over_https_the_cookie_belongs_to_this_host_alone(tmp_path: Path) -> Non
     assert cookie.startswith("__Host-entrepot=") and "; Secure" in cookie
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Domain" not in cookie
     assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+def test_four_eyes_propose_and_confirm(stand_under_four_eyes: Stand) -> None:
+    stand = stand_under_four_eyes
+    admin, key = stand.joined()
+    second, other = stand.tab(), stand.device()
+    second.join(stand.invite("registrar"), other)
+    admin.get("/desk/members").post(f"/desk/members/{other.kid.hex()}/admit")
+    admin.approve(key)
+    second.sign_in(other)
+    fields = {
+        "kind": "provider", "subject": OPERATOR, "from": "2026-01-01", "until": "2026-01-02",
+        "reason_code": "requirements-met", "reason_sentence": "All of the papers were shown.",
+    }  # fmt: skip
+    admin.get("/desk/certificates/issue").post("/desk/certificates/issue", fields)
+    admin.approve(key)
+    # In its own cause nobody proposes: the rule refuses and the page says which.
+    assert "own-cause" in admin.text and "refused" in admin.text
+    index = apply_directly(stand)
+    admin.get(f"/desk/applications/{index}")
+    decision = {
+        "outcome": "refuse", "reason_code": "evidence-missing",
+        "reason_sentence": "No extract of a register was shown.",
+    }  # fmt: skip
+    admin.post(f"/desk/applications/{index}", decision).approve(key)
+    assert "Decision on an application: proposed" in admin.text
+    proposal = admin.path.split("/")[2].partition("?")[0]
+    assert "You proposed this" in admin.get(f"/desk/proposals/{proposal}").text
+    second.get(f"/desk/proposals/{proposal}")
+    assert "No extract of a register was shown." in second.text
+    second.post(f"/desk/proposals/{proposal}").approve(other)
+    assert "Decision on an application: granted" in second.text
+    with stand.running.node.store.reading() as read:
+        found = views.application(read, index)
+    assert found is not None and found.state == "refused"
+    assert second.get(f"/desk/proposals/{proposal}").status == 404
+
+
+def apply_directly(stand: Stand) -> int:
+    """Lodge an application as the face does, and return its index."""
+    body = {
+        "name": "Coast Weather",
+        "identifiers": [{"scheme": "lei", "value": "984500COASTWEATHER91"}],
+        "country": "DE",
+        "roles": ["provider"],
+    }
+    running = stand.running
+    act = sign_act(
+        running.node.party,
+        "apply-for-membership",
+        body,
+        issued_at=running.clock(),
+        act_id=new_act_id(),
+    )
+    (answer,) = running.intake.submit_now([act])
+    assert isinstance(answer, Answer)
+    return answer.index

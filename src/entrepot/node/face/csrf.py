@@ -6,7 +6,6 @@ the origin (Fetch Metadata, RFC 6454 Origin), and a token derived from the visit
 
 from __future__ import annotations
 
-import hmac
 from typing import Final, cast
 
 from litestar.datastructures import FormMultiDict
@@ -36,10 +35,7 @@ async def refuse_forgery(request: AnyRequest) -> None:
         field = form.get(TOKEN_FIELD)
         given = given or (field if isinstance(field, str) else "")
     request.state.form = form
-    visitor = visitor_of(request)
-    if visitor.secret is None or not hmac.compare_digest(
-        given.encode("utf-8", "replace"), visitor.form_token().encode()
-    ):
+    if not visitor_of(request).is_own_token(given):
         raise PermissionDeniedException("the form's token is missing or belongs to another visit")
 
 

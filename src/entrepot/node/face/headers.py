@@ -51,5 +51,5 @@ def security_headers(*, https: bool) -> tuple[tuple[bytes, bytes], ...]:
         "cross-origin-resource-policy": "same-origin",
     }
     if https:
-        headers["strict-transport-security"] = f"max-age={HSTS_SECONDS}; includeSubDomains"
+        headers["strict-transport-security"] = f"max-age={HSTS_SECONDS}"
     return tuple((name.encode(), value.encode()) for name, value in headers.items())

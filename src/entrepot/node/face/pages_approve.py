@@ -16,24 +16,35 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from entrepot.kernel.decisions import Granted
 from entrepot.kernel.encoding import to_base64url
 from entrepot.kernel.errors import Error
+from entrepot.kernel.keys import Algorithm, Kid, PublicKey
 from entrepot.node.face.approving import (
     Draft,
     Pending,
     challenge_of,
+    drop_pending,
     find_pending,
     keep_pending,
     submit_approved,
 )
 from entrepot.node.face.csrf import form_of
 from entrepot.node.face.forms import text_of
-from entrepot.node.face.passkeys import approval_of, credential_id_of, read_assertion
+from entrepot.node.face.invitations import forget_enrolment
+from entrepot.node.face.passkeys import (
+    approval_of,
+    credential_id_of,
+    forget_passkey,
+    read_assertion,
+)
 from entrepot.node.face.people import Person, require_person
 from entrepot.node.face.plainly import in_plain_text
 from entrepot.node.face.rendering import page
-from entrepot.node.face.surroundings import surroundings_of
+from entrepot.node.face.sessions import end_all_sessions
+from entrepot.node.face.surroundings import Surroundings, surroundings_of
 from entrepot.node.face.visitors import AnyRequest
+from entrepot.registry.acts import ADMIT_MEMBER, REMOVE_MEMBER
 
 Shown = Response[str] | Redirect
 
@@ -77,8 +88,22 @@ async def approve(request: AnyRequest, id_: FromPath[str]) -> Shown:
         answer = await submit_approved(around, pending, approval_of(assertion, person.kid))
     except Error as error:
         return _approval_page(request, person, pending, problem=error)
+    if isinstance(answer.decision, Granted):
+        _tidy_up(around, pending)
     query = urlencode({"next": pending.back}, quote_via=quote)
     return Redirect(f"/decisions/{answer.index}?{query}", status_code=303)
+
+
+def _tidy_up(around: Surroundings, pending: Pending) -> None:
+    """Drop what was kept beside the log for an act that is done: enrolments, names, sessions."""
+    if pending.kind == REMOVE_MEMBER:
+        kid = Kid(pending.body["kid"])
+        end_all_sessions(around.store, kid)
+        drop_pending(around, kid)
+        forget_passkey(around.store, kid)
+    if pending.kind == ADMIT_MEMBER:
+        key = PublicKey(Algorithm(pending.body["alg"]), pending.body["credential"])
+        forget_enrolment(around.store, key.kid)
 
 
 def _approval_page(

@@ -20,6 +20,7 @@ from entrepot.node.face.rendering import page
 from entrepot.node.face.rulings import Shown, find_ruling, parse_index, reasons_given
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.registry.state import DECISION_PROPOSED
 from entrepot.registry.words import translated
 
 TONES: Final = {Outcome.GRANTED: "good", Outcome.REFUSED: "bad", Outcome.REFERRED: "warn"}
@@ -41,8 +42,8 @@ def show_decision(request: AnyRequest, number: FromPath[str]) -> Response[str]:
         "decision.html",
         shown=shown,
         content=content,
-        outcome=shown.outcome.name.lower(),
-        tone=TONES[shown.outcome],
+        outcome=_outcome_word(shown),
+        tone="warn" if _is_proposal(shown) else TONES[shown.outcome],
         kind=name_of_kind(language, shown.kind),
         party=party,
         party_name=name_of_party(around, party, language) if party else "",
@@ -56,6 +57,16 @@ def show_decision(request: AnyRequest, number: FromPath[str]) -> Response[str]:
         remedies=_remedies(request, shown),
         goes_on=safe_path(request.query_params.get("next"), otherwise=""),
     )
+
+
+def _is_proposal(shown: Shown) -> bool:
+    """Say whether an officer's act only proposed, and waits for a second officer."""
+    effects = () if shown.content is None else shown.content.effects
+    return any(effect.name == DECISION_PROPOSED for effect in effects)
+
+
+def _outcome_word(shown: Shown) -> str:
+    return "proposed" if _is_proposal(shown) else shown.outcome.name.lower()
 
 
 def name_of_kind(language: str, kind: str) -> str:

@@ -130,7 +130,7 @@ def _waiting(around: Surroundings, person: Person) -> list[Waiting]:
                 closes_at, folder = objection.decide_by, "/desk/objections"
                 found.append(_dated("objection", objection.id, folder, closes_at, today))
         for proposal in views.proposals(read) if person.is_operator else ():
-            address = f"/decisions/{proposal.index}"
+            address = f"/desk/proposals/{proposal.index}"
             found.append(Waiting("proposal", proposal.index, address, today, False))
         for recovery in views.recoveries(read, party=person.party):
             found.append(_dated("recovery", recovery.index, "/desk/keys", recovery.ripe_at, today))

@@ -14,9 +14,11 @@ from entrepot.node.face.csrf import form_of
 from entrepot.node.face.forms import given_values, text_of, texts_of
 from entrepot.node.face.language import t
 from entrepot.node.face.pages_approve import ask_approval
+from entrepot.node.face.pages_decision import name_of_kind
 from entrepot.node.face.pages_desk import desk_page
 from entrepot.node.face.parties import name_of_party
 from entrepot.node.face.people import Person, require_decider, require_officer
+from entrepot.node.face.plainly import in_plain_text
 from entrepot.node.face.reasoning import (
     APPLICATION_CODES,
     OBJECTION_CODES,
@@ -134,6 +136,47 @@ def decide_objection(request: AnyRequest, number: FromPath[str]) -> Shown:
     )
 
 
+@get("/desk/proposals/{number:str}", sync_to_thread=True)
+def show_proposal(request: AnyRequest, number: FromPath[str]) -> Response[str]:
+    """Show what another officer proposed and this one may confirm."""
+    person = require_officer(request, "registrar", "decider")
+    proposal, body = _proposal(request, parse_index(number))
+    return desk_page(
+        request,
+        person,
+        "proposal.html",
+        proposal=proposal,
+        kind=name_of_kind(visitor_of(request).language, proposal.kind),
+        body=in_plain_text(body),
+        is_own=proposal.proposed_by == person.kid.hex(),
+    )
+
+
+@post("/desk/proposals/{number:str}", sync_to_thread=True, status_code=200)
+def confirm_proposal(request: AnyRequest, number: FromPath[str]) -> Redirect:
+    """Prepare the very same act, to be signed by a second officer."""
+    require_officer(request, "registrar", "decider")
+    language = visitor_of(request).language
+    proposal, body = _proposal(request, parse_index(number))
+    kind = name_of_kind(language, proposal.kind)
+    says = [
+        (t(language, "operator.proposed-by"), proposal.proposed_by[:16]),
+        (t(language, "decisions.asked"), in_plain_text(body)),
+    ]
+    title = t(language, "operator.title.confirm", kind=kind, index=proposal.index)
+    return ask_approval(request, proposal.kind, body, title=title, says=says, back="/desk")
+
+
+def _proposal(request: AnyRequest, index: int) -> tuple[views.ProposalView, dict[str, object]]:
+    """Return an open proposal and its body. Raises NotFound."""
+    with surroundings_of(request).store.reading() as read:
+        found = [one for one in views.proposals(read) if one.index == index]
+        body = views.proposed_body(read, index)
+    if not found or body is None:
+        raise NotFound("no proposal of this number waits for a second officer", value=index)
+    return found[0], body
+
+
 def _application_page(
     request: AnyRequest, person: Person, index: int, given: Any, problems: Problems
 ) -> Response[str]:
@@ -238,4 +281,6 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     show_objections,
     show_objection,
     decide_objection,
+    show_proposal,
+    confirm_proposal,
 ]

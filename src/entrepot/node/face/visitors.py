@@ -27,6 +27,8 @@ from entrepot.node.face.sessions import Session, find_session
 from entrepot.node.face.surroundings import Surroundings, surroundings_of
 
 AnyRequest = Request[Any, Any, Any]
+ASSETS: Final = "/face/"
+"""Addresses of files that are the same for everybody: no session is looked up for them."""
 THEMES: Final = ("auto", "light", "dark")
 _PREFERENCE_SECONDS: Final = 31_536_000
 _COOKIE_MAX_CHARS: Final = 8_192
@@ -49,9 +51,28 @@ class Visitor:
         return "__Host-entrepot" if self.secure else "entrepot"
 
     def form_token(self) -> str:
-        """Return the token that every form of this visitor carries, making a secret if none."""
-        key = self._own_secret().encode()
-        return hmac.new(key, b"entrepot form token", hashlib.sha256).hexdigest()
+        """Return the token that every form of this visitor carries, making a secret if none.
+
+        It is masked anew each time, so that a compressing proxy does not tell it by the length of
+        the page (BREACH).
+        """
+        pad, plain = secrets.token_bytes(32), self._plain_token()
+        return (pad + bytes(a ^ b for a, b in zip(pad, plain, strict=True))).hex()
+
+    def is_own_token(self, given: str) -> bool:
+        """Say whether a form's token is this visitor's."""
+        try:
+            raw = bytes.fromhex(given)
+        except ValueError:
+            return False
+        pad, masked = raw[:32], raw[32:]
+        if self.secret is None or len(raw) != 64:
+            return False
+        plain = bytes(a ^ b for a, b in zip(pad, masked, strict=True))
+        return hmac.compare_digest(plain, self._plain_token())
+
+    def _plain_token(self) -> bytes:
+        return hmac.digest(self._own_secret().encode(), b"entrepot form token", "sha256")
 
     def take_secret(self, secret: str, *, lifetime_s: int | None = None) -> None:
         """Replace the secret and have the browser keep it, for `lifetime_s` or until it closes."""
@@ -131,7 +152,8 @@ def _meet(request: AnyRequest, around: Surroundings) -> Visitor:
     secret = cookies.get(visitor.cookie_name)
     if secret and len(secret) == 43:
         visitor.secret = secret
-        visitor.session = find_session(around.store, secret, now=around.now())
+    if visitor.secret is not None and not request.url.path.startswith(ASSETS):
+        visitor.session = find_session(around.store, visitor.secret, now=around.now())
     if asked_language in LANGUAGES:
         visitor.remember("lang", visitor.language)
     if asked_theme in THEMES:

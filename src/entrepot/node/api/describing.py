@@ -14,6 +14,7 @@ import msgspec
 from entrepot.kernel.witness import SIZE_TYPE
 from entrepot.node.api.acts import CBOR, COSE, JSON, Problem
 from entrepot.node.api.problems import PROBLEM_TYPE
+from entrepot.node.api.registry import CATALOGUE_MAX, RIGHTS_MAX, STATES
 from entrepot.registry.directoryindex import SORTS
 from entrepot.registry.directoryquery import (
     LIMIT_MAX,
@@ -69,10 +70,36 @@ _SEARCHED: Final[dict[str, dict[str, Any]]] = {
     "offset": {"minimum": 0, "maximum": OFFSET_MAX},
     "*": {"maxItems": VALUES_MAX, "items": {"type": "string", "maxLength": VALUE_CHARS_MAX}},
 }
+_NUMBER: Final = {"pattern": "^(0|[1-9][0-9]{0,17})$"}
+_NUMBERED: Final[dict[str, dict[str, Any]]] = {
+    "index": _NUMBER,
+    "number": _NUMBER,
+    "size": _NUMBER,
+}
 BOUNDS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "/registry/products": _SEARCHED,
     "/registry/parties": _SEARCHED,
-    "/registry/catalog": {"after": {"minimum": 0}, "limit": {"minimum": 1, "maximum": 200}},
+    "/registry/rights": {
+        "status": {"enum": ["", *STATES]},
+        "after": {"minimum": 0},
+        "limit": {"minimum": 1, "maximum": RIGHTS_MAX},
+    },
+    "/acts/{index}": _NUMBERED,
+    "/acts/{index}/entry": _NUMBERED,
+    "/acts/{index}/receipt": _NUMBERED,
+    "/acts/{index}/proof": _NUMBERED,
+    "/acts/{index}/opening": _NUMBERED,
+    "/log/proof/{index}": _NUMBERED,
+    "/registry/products/{number}": _NUMBERED,
+    "/registry/rights/{number}": _NUMBERED,
+    "/registry/certificates/{number}": _NUMBERED,
+    "/status/bitstring/{number}": _NUMBERED,
+    "/status/tokens/{number}": _NUMBERED,
+    "/entries/{locator}": {"locator": {"pattern": "^(0|[1-9][0-9]{0,18})$"}},
+    "/registry/catalog": {
+        "after": {"minimum": 0},
+        "limit": {"minimum": 1, "maximum": CATALOGUE_MAX},
+    },
 }
 """Path → parameter (`*`: every list) → what its schema has besides its type."""
 
@@ -88,6 +115,12 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+_ONE_ACT: Final = {"$ref": "#/components/schemas/ActAnswer"}
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_ACTS: Final = {"anyOf": [_ONE_ACT, {"type": "array", "items": {"anyOf": [_ONE_ACT, _PROBLEM]}}]}
+"""The answer to one act, or to a sequence: an answer or a problem in the place of each."""
+
+
 def _complete(path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     # What the framework says of a wrong parameter is not what this node answers.
@@ -96,6 +129,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         if status.startswith("2") and path in FORMS:
             known = response.get("content", {}).get(JSON, {})
+            if (path, status) == ("/acts", "200"):
+                known = {"schema": _ACTS}
             response["content"] = {
                 form: known if form == JSON else {"schema": {}} for form in FORMS[path]
             }
@@ -112,7 +147,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
 
 def _problem(path: str, tags: list[str]) -> dict[str, Any]:
     """Return the answer to whatever is wrong. Witness and SCRAPI have their own words for it."""
-    content: dict[str, Any] = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content: dict[str, Any] = {PROBLEM_TYPE: {"schema": _PROBLEM}}
     if "scitt" in tags:
         content[CONCISE_TYPE] = {"schema": {}}
     if path == "/witness/add-checkpoint":

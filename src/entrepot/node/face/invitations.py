@@ -128,7 +128,7 @@ def use_invitation(store: Store, token: str, new: NewPasskey, name: str, *, now:
         if gone.rowcount != 1:
             raise NotFound("this invitation was used a moment ago")
         _keep_enrolment(write, new.key, found.party, found.duties, now)
-    keep_passkey(store, new, name)
+    keep_passkey(store, new, name, now=now)
     return found
 
 

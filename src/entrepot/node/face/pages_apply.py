@@ -34,6 +34,7 @@ from entrepot.node.face.passkeys import (
     keep_passkey,
     read_registration,
 )
+from entrepot.node.face.people import sweep_passkeys
 from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.tries import count_try
@@ -92,7 +93,8 @@ async def lodge(request: AnyRequest) -> Shown:
     token = make_link(around, answer.index)
     if isinstance(answer.decision, Refused):
         return Redirect(f"/decisions/{answer.index}?link={token}", status_code=303)
-    keep_passkey(around.store, new, person)
+    sweep_passkeys(around)
+    keep_passkey(around.store, new, person, now=around.now())
     return Redirect(f"/applications/{token}", status_code=303)
 
 

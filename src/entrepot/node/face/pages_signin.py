@@ -203,7 +203,7 @@ def _find_again(around: Surroundings, assertion: Assertion, challenge: bytes) ->
         except VerificationError:
             continue
         again = NewPasskey(key, from_base64url(assertion.credential_id))
-        keep_passkey(around.store, again, "")
+        keep_passkey(around.store, again, "", now=around.now())
         return key.kid
     raise _NotKnown("no member has this passkey")
 

@@ -46,6 +46,7 @@ PASSKEYS: Final = sa.Table(
     sa.Column("kid", sa.LargeBinary, primary_key=True, comment="thumbprint of the public key"),
     sa.Column("credential_id", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("name", sa.String(NAME_CHARS_MAX), nullable=False, comment="as its owner wrote it"),
+    sa.Column("kept_at", sa.BigInteger, nullable=False),
 )
 
 
@@ -136,8 +137,8 @@ def approval_of(assertion: Assertion, kid: Kid) -> Approval:
     )
 
 
-def keep_passkey(store: Store, new: NewPasskey, name: str) -> None:
-    """Keep a passkey's id and name beside the log.
+def keep_passkey(store: Store, new: NewPasskey, name: str, *, now: int) -> None:
+    """Keep a passkey's id and name beside the log; `now` in POSIX seconds.
 
     Raises Conflict when another passkey has this id (WebAuthn 7.1 step 26): a made-up authenticator
     must not push a colleague's passkey aside.
@@ -150,7 +151,7 @@ def keep_passkey(store: Store, new: NewPasskey, name: str) -> None:
             raise Conflict("another passkey has this credential id", remedy="make a new passkey")
         write.execute(sa.delete(PASSKEYS).where(PASSKEYS.c.kid == kid))
         row = {"kid": kid, "credential_id": new.credential_id, "name": name[:NAME_CHARS_MAX]}
-        write.execute(PASSKEYS.insert().values(row))
+        write.execute(PASSKEYS.insert().values(**row, kept_at=now))
 
 
 def kid_of_credential(store: Store, credential_id: bytes) -> Kid | None:
@@ -179,6 +180,14 @@ def names_of(store: Store, kids: list[Kid]) -> dict[Kid, str]:
     )
     with store.reading() as read:
         return {Kid(bytes(row.kid)): row.name for row in read.execute(question) if row.name}
+
+
+def passkeys_kept_before(store: Store, before: int) -> list[Kid]:
+    """Return the thumbprints of passkeys kept before a moment (POSIX seconds)."""
+    ensure_tables(store)
+    question = sa.select(PASSKEYS.c.kid).where(PASSKEYS.c.kept_at < before)
+    with store.reading() as read:
+        return [Kid(bytes(kid)) for kid in read.execute(question).scalars()]
 
 
 def forget_passkey(store: Store, kid: Kid) -> None:

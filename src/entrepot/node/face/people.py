@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from entrepot.kernel.keys import Kid, PublicKey
 from entrepot.node.face.failures import NotYours, SignInNeeded
+from entrepot.node.face.passkeys import forget_passkey, passkeys_kept_before
 from entrepot.node.face.sessions import Session, end_all_sessions
 from entrepot.node.face.surroundings import Surroundings, surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry import views
 from entrepot.registry.views import Principal, member_principal
+
+UNCLAIMED_SECONDS: Final = 90 * 86_400
+"""Longer than most decisions take; who is admitted later is found again by the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,13 @@ def member_keys(around: Surroundings, *, most: int) -> Iterator[PublicKey]:
                 count += 1
                 if count >= most:
                     return
+
+
+def sweep_passkeys(around: Surroundings) -> None:
+    """Drop names and ids of passkeys that became nobody's: of refused and forgotten applicants."""
+    for kid in passkeys_kept_before(around.store, around.now() - UNCLAIMED_SECONDS):
+        if principal_behind(around, kid) is None:
+            forget_passkey(around.store, kid)
 
 
 def person_of(request: AnyRequest) -> Person | None:

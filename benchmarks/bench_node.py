@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from entrepot.node.demo.story import admit, file_products, founded
 from entrepot.node.running import open_running
 from entrepot.node.serving import serve
 from entrepot.node.settings import Settings, read_settings
+from measure import Figure
 
 BATCH = 1_000
 CONNECTIONS = 4
@@ -316,6 +318,49 @@ def measure(label: str, home: Path, store: str, count: int) -> dict[str, Any]:
     return found
 
 
+def figures(results: Sequence[dict[str, Any]]) -> list[Figure]:
+    """Return the rows of the page from what `measure` found, one node after the other."""
+    rows = []
+    for found in results:
+        store, goal = found["store"], GOALS[found["store"]]
+        rate, name = found["acts_per_s"], f"fully checked acts over HTTP, {store}"
+        cost = f"{found['node_cpu_us_per_act']} µs of the node's processors per act"
+        rows.append(
+            Figure(name, rate, "acts/s", cost, wrong=0, goal=f"{goal:,}/s", met=rate >= goal)
+        )
+        one, fsync = found["one_act"], found["one_fsync"]
+        alone = f"one act alone, {store}"
+        rows.append(Figure(alone, one["p50_ms"], "ms", f"99th percentile {one['p99_ms']} ms"))
+        note = f"99th percentile {fsync['p99_ms']} ms"
+        rows.append(Figure("one fsync, the same disk", fsync["p50_ms"], "ms", note, "limit", alone))
+        rest = found["rest_mib"]
+        rows.append(
+            Figure(
+                f"memory of a node at rest, {store}",
+                rest,
+                "MiB",
+                f"after the load {found['loaded_mib']} MiB",
+                goal="150 MiB",
+                met=rest < 150,
+            )
+        )
+        if "static_limit_per_s" in found:
+            tiles = "tiles over HTTP"
+            rows += [
+                Figure(tiles, found["tiles_per_s"], "requests/s"),
+                Figure("receipts over HTTP", found["receipts_per_s"], "requests/s"),
+                Figure("text proofs over HTTP", found["proofs_per_s"], "requests/s"),
+                Figure(
+                    "Granian's static files, the same tiles",
+                    found["static_limit_per_s"],
+                    "requests/s",
+                    kind="limit",
+                    against=tiles,
+                ),
+            ]
+    return rows
+
+
 def _proof_paths(count: int) -> list[str]:
     return [f"/acts/{1 + number * (count - 1) // 64}/proof" for number in range(64)]
 
@@ -331,6 +376,7 @@ def main() -> None:
     parser.add_argument("--postgresql", help="URL of an empty database; else one from the wheel")
     parser.add_argument("--only", choices=list(GOALS))
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--figures", action="store_true", help="print the rows of the page")
     parser.add_argument("--serve", nargs=2, metavar=("HOME", "PORT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -344,7 +390,10 @@ def main() -> None:
             if label == "PostgreSQL":
                 store = arguments.postgresql or stack.enter_context(postgres())
             results.append(measure(label, Path(folder).resolve() / "home", store, arguments.acts))
-            print(json.dumps(results[-1], indent=2))
+            if not arguments.figures:
+                print(json.dumps(results[-1], indent=2))
+    if arguments.figures:
+        print(json.dumps([asdict(figure) for figure in figures(results)]))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -255,6 +255,14 @@ def test_a_holder_discloses_by_choice_and_proves_the_key(issued: Issued) -> None
         verify_credential(moved, asked)
 
 
+def test_a_form_without_a_holder_is_no_answer_to_who_holds_it(issued: Issued) -> None:
+    # Anybody can fetch the W3C form; sent in the place of a bound presentation it proves nobody.
+    asked = replace(issued.asked, audience="https://buyer.example", nonce="n-1")
+    assert verify_credential(issued.vc(), issued.asked).status == "valid"
+    with pytest.raises(VerificationError, match="not bound"):
+        verify_credential(issued.vc(), asked)
+
+
 def test_disclosures_are_held_to_their_hashes(issued: Issued) -> None:
     text = issued.sd()
     token, *disclosures, last = text.split("~")

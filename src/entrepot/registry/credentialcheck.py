@@ -111,7 +111,13 @@ def verify_credential(text: str, asked: Asked) -> VerifiedCredential:
     certified = _certified(form, claims)
     party = _party(form, claims)
     proven_at = _check_log(asked, proofs, certified, party)  # (4)
-    if read is not None and (asked.audience or asked.nonce):  # (5)
+    if asked.audience or asked.nonce:  # (5)
+        if read is None:
+            raise VerificationError(
+                "a credential of this form is not bound to who presents it",
+                value=form,
+                remedy=f"ask for a presentation of {SD_JWT_TYPE} with a key binding",
+            )
         sdjwt.verify_binding(
             read, claims, audience=asked.audience, nonce=asked.nonce, now=asked.now
         )

@@ -227,6 +227,31 @@ def test_four_eyes_need_two_registrars(empty: Toy) -> None:
     assert empty.read(views.find_party, NORTH).roles == ("buyer",)
 
 
+def test_a_proposal_falls_with_the_officer_who_made_it(empty: Toy) -> None:
+    found(empty, four_eyes=[acts.DECIDE])
+    index = apply_for(empty, "North", 2)
+    body = acts.Decide(index, "admit", ["buyer"])
+    granted(empty.approve(empty.second, acts.DECIDE, body))
+    gone = acts.RemoveMember(empty.operator, empty.second.kid)
+    granted(empty.approve(empty.registrar, acts.REMOVE_MEMBER, gone))
+    assert empty.read(views.proposals) == ()
+    granted(empty.approve(empty.registrar, acts.DECIDE, body))  # a first pair of eyes, not a second
+    assert empty.read(views.find_party, NORTH) is None
+    (waiting,) = empty.read(views.proposals)
+    assert waiting.proposed_by == empty.registrar.kid.hex()
+
+
+def test_a_proposal_falls_with_the_duty_of_the_officer_who_made_it(empty: Toy) -> None:
+    found(empty, four_eyes=[acts.DECIDE])
+    index = apply_for(empty, "North", 2)
+    body = acts.Decide(index, "admit", ["buyer"])
+    granted(empty.approve(empty.second, acts.DECIDE, body))
+    demoted = acts.AdmitMember(empty.operator, empty.second.public.raw, ["decider"])
+    granted(empty.approve(empty.registrar, acts.ADMIT_MEMBER, demoted))
+    granted(empty.approve(empty.registrar, acts.DECIDE, body))
+    assert empty.read(views.find_party, NORTH) is None
+
+
 def test_an_application_lodged_by_the_node_needs_no_key_or_a_proof(toy: Toy) -> None:
     body = application("Forms", 8, key=b"")
     answer = toy.sign(toy.node.party, acts.APPLY, body)
@@ -268,6 +293,24 @@ def test_a_public_decision_says_nothing_private_of_the_applicant(toy: Toy) -> No
     answer = toy.approve(toy.registrar, acts.DECIDE, acts.Decide(index, "admit", ["buyer"]))
     assert b"desk@party.example" not in answer.entry
     assert b"East" in answer.entry
+
+
+def test_nobody_publishes_an_application_by_asking_to_decide_it(toy: Toy) -> None:
+    index = apply_for(toy, "East", 6)
+    body = acts.Decide(index, "admit", ["buyer"])
+    for answer in (
+        toy.sign(party_key("South"), acts.DECIDE, body),
+        toy.sign(toy.node.party, acts.DECIDE, body),
+        toy.approve(toy.admins[SOUTH], acts.DECIDE, body),
+    ):
+        assert len(codes(answer)) == 1
+        assert b"East" not in answer.entry
+        assert party_key("East").public.raw not in answer.entry
+    grounds = [ReasonGiven("unverified", "Rules of the registry, 8", "No extract came.")]
+    granted(toy.approve(toy.registrar, acts.DECIDE, acts.Decide(index, "refuse", reasons=grounds)))
+    late = toy.approve(toy.registrar, acts.DECIDE, body)
+    assert codes(late) == ["registry.application-closed"]
+    assert b"East" not in late.entry
 
 
 def test_a_party_changes_names_and_lays_down_roles_but_gives_itself_none(toy: Toy) -> None:

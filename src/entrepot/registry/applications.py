@@ -129,7 +129,7 @@ class DecisionFacts(msgspec.Struct, frozen=True):
     """None: no application there."""
     decided_index: int | None
     applied: Apply | None
-    """What was applied for; read for an admission only, None when erased."""
+    """What was applied for; read for an admission by a registrar only, None when erased."""
     kid: bytes | None
     """Key that signed the application."""
     taken: tuple[str, ...] = ()
@@ -137,17 +137,21 @@ class DecisionFacts(msgspec.Struct, frozen=True):
 
 
 def facts_of_decision(read: sa.Connection, request: Request[Decide]) -> Facts:
-    """Read the application from its evidence when it is to be admitted (step 3).
+    """Read the application from its evidence when a registrar is to admit it (step 3).
 
-    The decision is public with its facts, so contact, statement and evidence are left out.
+    The decision is public with its facts, so contact, statement and evidence are left out, and
+    nothing is read for one who may not decide.
     """
     body = request.body
     row = read.execute(
         sa.select(APPLICATIONS).where(APPLICATIONS.c.index == body.application)
     ).one_or_none()
+    officer = officer_facts(read, request)
     applied = None
-    if row is not None and body.outcome == "admit":
-        applied = read_application(read, body.application)
+    if row is not None and row.state == "open" and body.outcome == "admit":
+        # Whatever is read here is published with the answer, so nobody else's asking reads it.
+        if not officer_reasons(officer, REGISTRAR, [row.kid]):
+            applied = read_application(read, body.application)
     taken: tuple[str, ...] = ()
     known: tuple[bytes, ...] = ()
     if applied is not None:
@@ -156,7 +160,7 @@ def facts_of_decision(read: sa.Connection, request: Request[Decide]) -> Facts:
         taken = taken_identifiers(read, [item.text for item in found])
         known = used_kids(read, _kids(applied))
     relied = DecisionFacts(
-        officer_facts(read, request),
+        officer,
         None if row is None else row.state,
         None if row is None else row.decided_index,
         applied,
@@ -194,7 +198,7 @@ def decide_decision(request: Request[Decide], relied: Facts) -> Decision:
         reasons.append(reason(Code.NO_APPLICATION, index=body.application))
     elif facts.state != "open":
         reasons.append(reason(Code.APPLICATION_CLOSED, index=facts.decided_index))
-    elif body.outcome == "admit":
+    elif body.outcome == "admit" and not reasons:
         reasons += _admission_reasons(body, facts)
     if reasons:
         return Refused(tuple(reasons))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -21,8 +21,11 @@ from entrepot.kernel.institution import Request
 from entrepot.registry.codes import Code
 from entrepot.registry.principals import Principal, principal_of
 from entrepot.registry.state import DECISION_CONFIRMED, DECISION_PROPOSED
-from entrepot.registry.tables import FOUNDING, PROPOSALS
+from entrepot.registry.tables import FOUNDING, MEMBERS, PROPOSALS
 from entrepot.registry.words import reason
+
+_DUTIES: Final[dict[str, tuple[str, ...]]] = {"decide-objection": ("decider", "admin")}
+"""Kinds that others than registrars decide; an admin is one of a regulator that stands in."""
 
 
 class OfficerFacts(msgspec.Struct, frozen=True):
@@ -40,23 +43,37 @@ def officer_facts(read: sa.Connection, request: Request[Any]) -> OfficerFacts:
     """Read who decides, and whether somebody proposed the same before."""
     digest = body_digest(request.kind, request.body)
     terms = read.execute(sa.select(FOUNDING.c.four_eyes)).scalar_one_or_none() or ""
-    row = read.execute(
-        sa.select(PROPOSALS.c.index.label("at"), PROPOSALS.c.proposed_by)
-        .where(
-            PROPOSALS.c.kind == request.kind,
-            PROPOSALS.c.digest == digest,
-            PROPOSALS.c.confirmed_index.is_(None),
-        )
-        .order_by(PROPOSALS.c.index)
-        .limit(1)
-    ).one_or_none()
+    proposal = _open_proposal(read, request.kind, digest)
     return OfficerFacts(
         principal_of(read, request),
         request.kind in terms.split(),
         digest,
-        None if row is None else row.at,
-        None if row is None else row.proposed_by,
+        None if proposal is None else proposal[0],
+        None if proposal is None else proposal[1],
     )
+
+
+def _open_proposal(read: sa.Connection, kind: str, digest: bytes) -> tuple[int, bytes] | None:
+    """Return the oldest proposal of this very decision, whose maker could still make it.
+
+    Whoever was removed since, or lost the duty, is no second pair of eyes.
+    """
+    rows = read.execute(
+        sa.select(PROPOSALS.c.index, PROPOSALS.c.proposed_by, MEMBERS.c.duties)
+        .join(MEMBERS, MEMBERS.c.kid == PROPOSALS.c.proposed_by)
+        .where(
+            PROPOSALS.c.kind == kind,
+            PROPOSALS.c.digest == digest,
+            PROPOSALS.c.confirmed_index.is_(None),
+            MEMBERS.c.removed_index.is_(None),
+        )
+        .order_by(PROPOSALS.c.index)
+    )
+    needed = _DUTIES.get(kind, ("registrar",))
+    for index, proposed_by, duties in rows:
+        if set(needed) & set(duties.split()):
+            return index, proposed_by
+    return None
 
 
 def body_digest(kind: str, body: msgspec.Struct) -> bytes:

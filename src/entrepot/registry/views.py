@@ -288,8 +288,15 @@ def recoveries(
 
 
 def proposals(read: sa.Connection) -> tuple[ProposalView, ...]:
-    """Return the decisions that wait for a second officer, oldest first."""
-    query = sa.select(PROPOSALS).where(PROPOSALS.c.confirmed_index.is_(None))
+    """Return the decisions that wait for a second officer, oldest first.
+
+    What a member proposed who was removed since waits no more: it must be proposed anew.
+    """
+    query = (
+        sa.select(PROPOSALS)
+        .join(MEMBERS, MEMBERS.c.kid == PROPOSALS.c.proposed_by)
+        .where(PROPOSALS.c.confirmed_index.is_(None), MEMBERS.c.removed_index.is_(None))
+    )
     rows = read.execute(query.order_by(PROPOSALS.c.index)).mappings()
     return tuple(ProposalView(row["index"], row["kind"], row["proposed_by"].hex()) for row in rows)
 

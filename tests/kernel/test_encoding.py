@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from entrepot.kernel.encoding import (
     ARRAY,
     BYTES,
+    DEPTH_MAX,
+    ITEMS_MAX,
     MAP,
     TEXT,
     UNSIGNED,
+    _ordered,
     decode,
     decode_map,
     encode,
@@ -204,3 +207,16 @@ def test_heads_and_items_are_those_of_the_encoder(number: int, raw: bytes) -> No
     assert head(TEXT, len(text)) + text.encode() == encode(text)
     with pytest.raises(InvalidInput):
         head(BYTES, 2**64)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PLAIN)
+def test_the_quick_ways_give_what_the_careful_way_gives(value: object) -> None:
+    careful = cbor2.dumps(_ordered(value, DEPTH_MAX, [ITEMS_MAX]))
+    assert encode(value) == careful
+
+
+@given(st.permutations(["", "a", "b", "aa", "ab", "x" * 23, "x" * 24, "y" * 24, "z" * 300]))
+def test_keys_are_sorted_by_their_encoded_bytes(keys: list[str]) -> None:
+    encoded = encode(dict.fromkeys(keys, 0))
+    assert list(cbor2.loads(encoded)) == sorted(keys, key=lambda key: cbor2.dumps(key))

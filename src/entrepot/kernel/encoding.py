@@ -40,12 +40,13 @@ def encode(value: object) -> bytes:
     Map keys are sorted by their encoded bytes (not the older length-first order). Raises
     InvalidInput for a value outside the plain ones, for depth over 32 or over 100,000 values.
     """
-    ordered = value if _is_ordered(value, DEPTH_MAX) else _ordered(value, DEPTH_MAX, [ITEMS_MAX])
+    ease = _ease(value, DEPTH_MAX)
+    plain = value if ease else _ordered(value, DEPTH_MAX, [ITEMS_MAX])
     try:
-        encoded: bytes = cbor2.dumps(ordered)
+        encoded: bytes = cbor2.dumps(plain, canonical=ease == _SORTABLE)
     except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
         raise InvalidInput("value cannot be encoded", value=error) from error
-    if len(encoded) > ITEMS_MAX and ordered is value:
+    if len(encoded) > ITEMS_MAX and ease:
         _ordered(value, DEPTH_MAX, [ITEMS_MAX])  # only now can there be too many values: count
     return encoded
 
@@ -120,36 +121,47 @@ def _refuse_tag(*_arguments: object) -> NoReturn:
 
 _REFUSED_TAGS = dict.fromkeys(_KNOWN_TAGS, _refuse_tag)
 _LEAVES = frozenset({type(None), bool, str, bytes})
+_UNSURE, _SORTABLE, _IN_ORDER = 0, 1, 2
+"""How a value may be written: after a careful look, sorted by cbor2, or as it stands."""
 
 
-def _is_ordered(value: Any, depth_left: int) -> bool:
-    """Say quickly whether `value` is plain with its maps in order already; False may be unsure.
+def _ease(value: Any, depth_left: int) -> int:
+    """Say quickly how a plain value may be written; `_UNSURE` also for what is not plain.
 
-    It is the usual case: what was decoded is in order, or it would have been refused.
+    What was decoded is in order, or it would have been refused; what programs make usually has maps
+    with plain text keys, which the older order of CBOR sorts in the same way (RFC 8949 4.2.3).
     """
     kind = type(value)
     if kind is str:
-        return "\0" not in value
+        return _UNSURE if "\0" in value else _IN_ORDER
     if kind in _LEAVES:
-        return True
+        return _IN_ORDER
     if kind is int:
-        return bool(_INTEGER_MIN <= value <= _INTEGER_MAX)
+        return _IN_ORDER if _INTEGER_MIN <= value <= _INTEGER_MAX else _UNSURE
     if depth_left == 0:
-        return False
+        return _UNSURE
     if kind is list or kind is tuple:
-        return all(_is_ordered(item, depth_left - 1) for item in value)
+        return _least(value, _IN_ORDER, depth_left - 1)
     if kind is not dict:
-        return False
-    length, last = -1, ""
+        return _UNSURE
+    return _least(value.values(), _ease_of_keys(value), depth_left - 1)
+
+
+def _least(items: Any, least: int, depth_left: int) -> int:
+    for item in items:
+        least = min(least, _ease(item, depth_left))
+    return least
+
+
+def _ease_of_keys(value: dict[Any, Any]) -> int:
+    length, last, ease = -1, "", _IN_ORDER
     for key in value:
         if type(key) is not str or not key.isascii() or "\0" in key:
-            return _has_rising_integers(value) and all(
-                _is_ordered(item, depth_left - 1) for item in value.values()
-            )
+            return _IN_ORDER if _has_rising_integers(value) else _UNSURE
         if len(key) <= length and (len(key) < length or key <= last):
-            return False
+            ease = _SORTABLE
         length, last = len(key), key
-    return all(_is_ordered(item, depth_left - 1) for item in value.values())
+    return ease
 
 
 def _has_rising_integers(value: dict[Any, Any]) -> bool:

@@ -166,3 +166,17 @@ def test_each_outcome_comes_to_the_one_who_asked(tmp_path: Path) -> None:
                 assert isinstance(outcome, Answer)
                 (effect,) = outcome.decision.effects  # type: ignore[union-attr]
                 assert effect.values["amount"] == number
+
+
+def test_a_thread_that_comes_too_late_waits_again(tmp_path: Path) -> None:
+    with open_running(settings_of(tmp_path), institutions=(TOY,)) as running:
+        intake = Intake(running.node.sequencer, linger_s=0.1).start()
+        arrived = threading.Semaphore(0)
+        for _ in range(4):  # each parcel wakes a thread, and the first one up takes them all
+            for _ in range(2):
+                intake.put([count_act(running.node)], lambda _found: arrived.release())
+            for _ in range(2):
+                assert arrived.acquire(timeout=10)
+        alive = [one for one in threading.enumerate() if one in intake._threads]
+        assert len(alive) == 2
+        intake.close()

@@ -176,14 +176,23 @@ class Intake:
                 start = end
 
     def _take(self) -> list[_Parcel]:
-        """Wait for work; return the parcels of the next batch, or none when closed and empty."""
-        with self._changed:
-            while not self._waiting:
-                if self._closing:
-                    return []
-                self._changed.wait()
-        if self.linger_s:
-            time.sleep(self.linger_s)
+        """Wait for work; return the parcels of the next batch, or none when closed and empty.
+
+        Both threads may wake for one parcel: the one who comes too late waits again.
+        """
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    if self._closing:
+                        return []
+                    self._changed.wait()
+            if self.linger_s:
+                time.sleep(self.linger_s)
+            if taken := self._gather():
+                return taken
+
+    def _gather(self) -> list[_Parcel]:
+        """Return what waits, at most a batch (but a larger parcel whole)."""
         taken: list[_Parcel] = []
         total = 0
         with self._changed:

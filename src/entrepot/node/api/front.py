@@ -128,8 +128,13 @@ def _field(scope: Scope, wanted: bytes) -> str:
 
 
 def _forwarded(scope: Scope) -> str:
-    """Return the address that our own proxy says it forwards for: the last one in the list."""
-    return _field(scope, b"x-forwarded-for").split(",")[-1].strip()
+    """Return the address that our own proxy says it forwards for: the last one in the list.
+
+    Some proxies write a line of their own below what the client sent, so the last line counts: the
+    lines are one list (RFC 9110 section 5.3), and all but its end is the client's word.
+    """
+    lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return lines[-1].decode("latin-1").split(",")[-1].strip() if lines else ""
 
 
 def _request_id(scope: Scope) -> str:

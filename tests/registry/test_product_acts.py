@@ -45,6 +45,8 @@ def test_a_product_is_filed_revised_released_and_withdrawn(tmp_path: Path) -> No
                 ("ENVI",),
                 ("TRAN",),
             ]
+            (newest,) = revisions_of(read, product, limit=1)  # a page shows so many and no more
+            assert newest.revision == 2
             assert [(one.version, one.sha256) for one in releases_of(read, product)] == [
                 ("2026-09-21", HASH)
             ]

@@ -141,12 +141,16 @@ def changed_products(read: sa.Connection, *, after: int, upto: int) -> Iterator[
         after = rows[-1].changed_by
 
 
-def revisions_of(read: sa.Connection, product: int) -> list[Revision]:
-    """Return every description a product had, newest first."""
+def revisions_of(read: sa.Connection, product: int, *, limit: int = 50) -> list[Revision]:
+    """Return the descriptions a product had, newest first; older ones stand in the log.
+
+    A description has up to 20 KB, and whoever files them chooses how many: a page has 1 MB at most.
+    """
     rows = read.execute(
         sa.select(REVISIONS)
         .where(REVISIONS.c.product == product)
         .order_by(REVISIONS.c.revision.desc())
+        .limit(min(limit, PAGE_MAX))
     ).all()
     return [
         Revision(row.revision, row._mapping["index"], row.at, metadata_of(row.metadata))

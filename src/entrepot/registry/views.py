@@ -329,8 +329,8 @@ def certificate(read: sa.Connection, index: int) -> CertificateView | None:
 def certificates_of(
     read: sa.Connection, *, party: str = "", product: int | None = None, right: int | None = None
 ) -> tuple[CertificateView, ...]:
-    """Return the certificates of a party, product or right, newest first."""
-    query = sa.select(CERTIFICATES).order_by(CERTIFICATES.c.index.desc())
+    """Return the newest certificates of a party, product or right, at most `PAGE_MAX`."""
+    query = sa.select(CERTIFICATES).order_by(CERTIFICATES.c.index.desc()).limit(PAGE_MAX)
     for column, value in (
         (CERTIFICATES.c.subject, party or None),
         (CERTIFICATES.c.product, product),

@@ -21,9 +21,11 @@ from entrepot.client import Client
 from entrepot.client.answers import ActAnswer
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.audit import audit
+from entrepot.kernel.errors import Conflict
 from entrepot.kernel.keys import load_key
 from entrepot.kernel.sequencer import Answer
 from entrepot.node.running import open_running
+from entrepot.node.serving import serve
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = """
@@ -156,3 +158,18 @@ def test_tiles_are_sent_as_files_with_their_headers(tmp_path: Path) -> None:
         assert "immutable" in tile.headers["cache-control"]
         assert tile.headers["x-request-id"]
         assert httpx.get(f"http://127.0.0.1:{port}/log/tile/0/009").status_code == 404
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_an_address_in_use_is_refused(tmp_path: Path, reused: bool) -> None:
+    with socket.socket() as other:
+        if reused:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings = settings_of(tmp_path, http__port=other.getsockname()[1])
+        running = open_running(settings, institutions=(TOY,))
+        with pytest.raises(Conflict, match="another program listens"):
+            serve(running, parts=())
+    again = open_running(settings, institutions=(TOY,))  # the first one was closed
+    again.close()

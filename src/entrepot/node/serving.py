@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -21,8 +23,10 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 from litestar import Litestar
 
+from entrepot.kernel.errors import Conflict, StorageError
 from entrepot.node.app import PARTS, Background, background, make_app
 from entrepot.node.running import Running
+from entrepot.node.settings import Http
 
 HEADERS_MAX_BYTES: Final = 65_536
 """All header lines of one request; the reader's buffer bounds them."""
@@ -47,9 +51,33 @@ def serve(
     works = [*background(parts), *also]
     _calm_collector()
     try:
+        _require_free(running.settings.http)
         asyncio.run(_serve(running, make_app(running, parts), works, on_ready))
     finally:
         running.close()
+
+
+def _require_free(http: Http) -> None:
+    """Refuse an address on which somebody listens: the system would let both answer in turn.
+
+    Raises Conflict, or StorageError when the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    where = f"{http.host}:{http.port}"
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    "another program listens on this address",
+                    value=where,
+                    remedy="stop it, or choose another one with --port",
+                ) from error
+            raise StorageError(
+                f"cannot listen here: {error.strerror}", value=where, remedy="choose --host, --port"
+            ) from error
 
 
 def _calm_collector() -> None:

@@ -14,7 +14,7 @@ import msgspec
 from entrepot.kernel.witness import SIZE_TYPE
 from entrepot.node.api.acts import CBOR, COSE, JSON, Problem
 from entrepot.node.api.problems import PROBLEM_TYPE
-from entrepot.node.api.registry import CATALOGUE_MAX, RIGHTS_MAX, STATES
+from entrepot.node.api.registry import CATALOGUE_MAX, NUMBER_MAX, RIGHTS_MAX, STATES
 from entrepot.registry.directoryindex import SORTS
 from entrepot.registry.directoryquery import (
     LIMIT_MAX,
@@ -81,7 +81,7 @@ BOUNDS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "/registry/parties": _SEARCHED,
     "/registry/rights": {
         "status": {"enum": ["", *STATES]},
-        "after": {"minimum": 0},
+        "after": {"minimum": 0, "maximum": NUMBER_MAX},
         "limit": {"minimum": 1, "maximum": RIGHTS_MAX},
     },
     "/acts/{index}": _NUMBERED,
@@ -97,7 +97,7 @@ BOUNDS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "/status/tokens/{number}": _NUMBERED,
     "/entries/{locator}": {"locator": {"pattern": "^(0|[1-9][0-9]{0,18})$"}},
     "/registry/catalog": {
-        "after": {"minimum": 0},
+        "after": {"minimum": 0, "maximum": NUMBER_MAX},
         "limit": {"minimum": 1, "maximum": CATALOGUE_MAX},
     },
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http
 import logging
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response
@@ -115,11 +116,11 @@ def answer_error(request: Request[Any, Any, Any], error: Error) -> Response[byte
     What only the leader can do is sent there (307, the same method and body) when it is known.
     """
     if isinstance(error, NotLeader) and error.leader_url:
-        problem = {**problem_of(error, instance=request.url.path), "status": 307}
-        target = f"{error.leader_url.rstrip('/')}{request.url.path}"
+        problem = {**problem_of(error, instance=_path_of(request)), "status": 307}
+        target = f"{error.leader_url.rstrip('/')}{_path_of(request)}"
         query = request.url.query
         return _respond(problem, {"Location": f"{target}?{query}" if query else target})
-    return _respond(problem_of(error, instance=request.url.path), headers_of(error))
+    return _respond(problem_of(error, instance=_path_of(request)), headers_of(error))
 
 
 def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -130,7 +131,7 @@ def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
         "type": f"urn:entrepot:error:http-{status}",
         "title": title,
         "status": status,
-        "instance": request.url.path,
+        "instance": _path_of(request),
     }
     extra = getattr(error, "extra", None)
     if status < 500 and isinstance(extra, list):
@@ -154,11 +155,19 @@ def answer_defect(request: Request[Any, Any, Any], error: Exception) -> Response
             "type": "urn:entrepot:error:defect",
             "title": "the node failed at this request",
             "status": 500,
-            "instance": request.url.path,
+            "instance": _path_of(request),
             "remedy": "this is ours, not yours; the operator's logs say where",
         },
         {},
     )
+
+
+def _path_of(request: Request[Any, Any, Any]) -> str:
+    """Return the path asked for as a URI reference (RFC 9457 section 3.1.5), percent-encoded.
+
+    What a stranger put into it (line ends, bidirectional controls) steers no header and no screen.
+    """
+    return quote(str(request.scope["path"]), safe="/:@!$&'()*+,;=~", errors="replace")
 
 
 def _respond(problem: dict[str, object], headers: dict[str, str]) -> Response[bytes]:

@@ -73,6 +73,8 @@ FORMS: Final = (JSON, JSON_LD, TURTLE)
 FRESH: Final = {"Cache-Control": "public, max-age=2", "Vary": "Accept"}
 CATALOGUE_MAX: Final = 200
 RIGHTS_MAX: Final = 500
+NUMBER_MAX: Final = (1 << 63) - 1
+"""Largest number that both databases can compare with."""
 STATES: Final = (NOTICE, CONTESTED, REGISTERED, REFUSED, CANCELLED, LAPSED)
 INDEX_EVERY_S: Final = 5.0
 LOG: Final = logging.getLogger("entrepot.directory")
@@ -238,7 +240,7 @@ def get_catalogue(
     request: Request[Any, Any, Any], after: FromQuery[int] = 0, limit: FromQuery[int] = 100
 ) -> Response[Any]:
     """Return a page of the catalogue as JSON-LD or Turtle; `hydra:next` names the following one."""
-    if not 1 <= limit <= CATALOGUE_MAX or after < 0:
+    if not 1 <= limit <= CATALOGUE_MAX or not 0 <= after <= NUMBER_MAX:
         raise InvalidInput(f"a page of the catalogue has 1 to {CATALOGUE_MAX} products")
     running = _running(request)
     with running.node.store.reading() as read:
@@ -321,7 +323,8 @@ def get_rights(
 
     `next` is the `after` of the following page, 0 on the last one.
     """
-    if status not in (*STATES, "") or not 1 <= limit <= RIGHTS_MAX or after < 0:
+    bounded = 1 <= limit <= RIGHTS_MAX and 0 <= after <= NUMBER_MAX
+    if status not in (*STATES, "") or not bounded:
         raise InvalidInput(
             "not a page of rights", value=status, remedy=f"{', '.join(STATES)}; limit to 500"
         )

@@ -10,6 +10,7 @@ from entrepot.kernel.acts import (
     SignedAct,
     VerifiedAct,
     new_act_id,
+    require_meant_for,
     sign_act,
     verify_act,
 )
@@ -101,12 +102,26 @@ GOOD = {3: ACT_CONTENT_TYPE, 4: KEY.kid, 15: claims()}
         {**GOOD, 15: claims(_6=True)},
         {**GOOD, 15: claims(_7=b"short")},
         {**GOOD, 15: claims(_9=1)},
+        {**GOOD, 15: claims(_3="")},
+        {**GOOD, 15: claims(_3=b"node.example")},
     ],
 )
 def test_headers_are_exactly_those_of_an_act(protected: dict[int, object]) -> None:
     with pytest.raises(InvalidInput):
         SignedAct(signed(protected))
     assert SignedAct(signed(GOOD)).raw
+
+
+def test_an_act_may_name_the_one_log_it_is_meant_for() -> None:
+    raw = sign_act(KEY, "a-kind", {}, issued_at=5, act_id=ID, audience="node.example/log")
+    act = verify_act(raw, KEY.public)
+    assert act.audience == "node.example/log"
+    require_meant_for(act, "node.example/log")
+    with pytest.raises(VerificationError, match="another log"):
+        require_meant_for(act, "other.example/log")
+    anywhere = verify_act(RAW, KEY.public)
+    assert anywhere.audience == ""
+    require_meant_for(anywhere, "other.example/log")
 
 
 def test_the_body_is_a_map_and_the_signature_ed25519() -> None:

@@ -38,6 +38,7 @@ from entrepot.kernel.store import Store
 KEY = key_from_seed(b"k" * 32)
 OTHER = key_from_seed(b"o" * 32)
 SALT = b"s" * 32
+ORIGIN = "node.example/log"
 
 
 def portion(act: bytes, *, first: int = 1) -> Portion:
@@ -66,11 +67,11 @@ def portion(act: bytes, *, first: int = 1) -> Portion:
 def check_of(*known: PublicKey, kind: ActKind[Any] = COUNT, size: int = 10) -> PortionCheck:
     ring = KeyRing({key.kid: key for key in known})
     finder = KeyFinder(Store.scratch(), ring, {kind.name: kind})
-    return PortionCheck(Bodies(), finder, frozenset(), size)
+    return PortionCheck(Bodies(), finder, frozenset(), size, ORIGIN)
 
 
-def act(body: dict[str, object], *, act_id: bytes = b"a" * 16) -> bytes:
-    return sign_act(KEY, "count", body, issued_at=NOW, act_id=ActId(act_id))
+def act(body: dict[str, object], *, act_id: bytes = b"a" * 16, audience: str = "") -> bytes:
+    return sign_act(KEY, "count", body, issued_at=NOW, act_id=ActId(act_id), audience=audience)
 
 
 def test_an_approval_is_verified_again() -> None:
@@ -117,6 +118,14 @@ def test_a_forged_act_is_found() -> None:
     row.tree_size = 11
     with pytest.raises(VerificationError, match="disagree"):
         check(whole)
+
+
+def test_an_act_meant_for_another_log_is_found() -> None:
+    body: dict[str, object] = {"name": "a", "amount": 1}
+    check = check_of(KEY.public)
+    check(portion(act(body, audience=ORIGIN)))
+    with pytest.raises(VerificationError, match="another log"):
+        check(portion(act(body, audience="other.example/log")))
 
 
 def test_act_ids_that_repeat_are_found_and_accidents_are_not() -> None:

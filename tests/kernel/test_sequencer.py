@@ -154,6 +154,23 @@ def test_rejected_acts_are_not_logged(tmp_path: Path) -> None:
         assert node.log.size == 2
 
 
+def test_an_act_meant_for_another_log_is_not_taken(tmp_path: Path) -> None:
+    with open_toy(tmp_path / "h") as node:
+        body = {"name": "a", "amount": 5}
+        here, there = (
+            sign_act(
+                node.party, "count", body, issued_at=NOW, act_id=new_act_id(), audience=audience
+            )
+            for audience in (node.signer.origin, "other.example/log")
+        )
+        with pytest.raises(VerificationError, match="another log"):
+            node.sequencer.submit(there)
+        assert node.log.size == 1
+        node.sequencer.submit(here)
+        assert totals(node) == {"a": (5, 1)}
+        audit_toy(node.home)
+
+
 def test_each_act_of_a_batch_sees_the_one_before(tmp_path: Path) -> None:
     with open_toy(tmp_path / "h") as node:
         results = node.sequencer.submit_batch([count_act(node, 300) for _ in range(5)])

@@ -58,6 +58,16 @@ def raise_of(result: Result) -> None:
     raise result.exception
 
 
+def test_an_act_may_be_signed_for_one_log_alone(tmp_path: Path) -> None:
+    key, body, out = tmp_path / "keys" / "party.pem", tmp_path / "body.json", tmp_path / "x.act"
+    key.parent.mkdir()
+    public = create_key_file(key).public
+    body.write_text("{}")
+    words = ("sign", "count", str(body), "--key", str(key), "--out", str(out))
+    run(act.command, *words, "--log", "node.example/log")
+    assert verify_act(out.read_bytes(), public).audience == "node.example/log"
+
+
 def test_a_body_may_hold_bytes_and_the_file_shows_them(tmp_path: Path) -> None:
     key = tmp_path / "keys" / "party.pem"
     key.parent.mkdir()

@@ -2,7 +2,8 @@
 
 An act is a COSE_Sign1 whose protected header carries everything the kernel needs: algorithm, key
 id, and CWT claims (RFC 9597) with `iss` = thumbprint URI of the issuer's key (RFC 9679), `sub` =
-kind, `iat` = when it was issued, `cti` = the act id the client made (16 random bytes; idempotency).
+kind, `iat` = when it was issued, `cti` = the act id the client made (16 random bytes; idempotency)
+and, for a key that is accepted by more than one log, `aud` = the origin of the log it is meant for.
 The payload is the body, deterministic CBOR, whose meaning belongs to the institution of that kind.
 
 `SignedAct` is bytes somebody sent. `VerifiedAct` is another type; only `verify_act` makes one.
@@ -18,6 +19,7 @@ from typing import Final, NamedTuple, NewType
 
 from entrepot.kernel.cose import (
     ALG,
+    AUD,
     CONTENT_TYPE,
     CTI,
     CWT_CLAIMS,
@@ -52,6 +54,7 @@ class _Claims(NamedTuple):
     act_id: ActId
     issuer: Kid
     issued_at: int
+    audience: str
 
 
 class SignedAct:
@@ -118,6 +121,11 @@ class VerifiedAct:
         return self._claims.issued_at
 
     @property
+    def audience(self) -> str:
+        """The origin of the one log the act is meant for; empty when it names none."""
+        return self._claims.audience
+
+    @property
     def body(self) -> dict[object, object]:
         """The decoded body; its meaning belongs to the institution."""
         return self._body
@@ -140,12 +148,17 @@ def sign_act(
     *,
     issued_at: int,
     act_id: ActId,
+    audience: str = "",
 ) -> bytes:
     """Return the signed bytes of an act; `issued_at` in POSIX seconds.
 
+    `audience` is the origin of the log it is meant for. Whoever uses one key with several nodes
+    gives it: public acts can be read, and sent to another node as they are.
     Raises InvalidInput when the kind is not lower-case-with-hyphens or the body is not plain.
     """
-    claims = {ISS: kid_urn(key.kid), SUB: kind, IAT: issued_at, CTI: act_id}
+    claims: dict[int, object] = {ISS: kid_urn(key.kid), SUB: kind, IAT: issued_at, CTI: act_id}
+    if audience:
+        claims[AUD] = audience
     protected: dict[int, object] = {
         CONTENT_TYPE: ACT_CONTENT_TYPE,
         KID: key.kid,
@@ -174,16 +187,31 @@ def verify_act(act: SignedAct | bytes, key: PublicKey) -> VerifiedAct:
     return VerifiedAct(signed.raw, signed._claims, body, seal=_SEAL)
 
 
+def require_meant_for(act: VerifiedAct, origin: str) -> None:
+    """Return unless an act names another log than `origin`. Raises VerificationError."""
+    if act.audience and act.audience != origin:
+        raise VerificationError(
+            "the act is meant for another log",
+            value=act.audience,
+            remedy=f"this one is {origin}; only who signed can sign it for this log",
+        )
+
+
 def _read_claims(message: Sign1) -> _Claims:
-    """Hold the protected header to exactly the four labels and four claims of an act."""
+    """Hold the protected header to exactly the four labels of an act and its claims."""
     protected = message.protected
     claims = protected.get(CWT_CLAIMS)
     if set(protected) != {ALG, CONTENT_TYPE, KID, CWT_CLAIMS} or not isinstance(claims, dict):
         raise InvalidInput("the protected header of an act has labels 1, 3, 4 and 15")
     if protected[CONTENT_TYPE] != ACT_CONTENT_TYPE:
         raise InvalidInput("content type is not that of an act", value=protected[CONTENT_TYPE])
-    if set(claims) != {ISS, SUB, IAT, CTI}:
-        raise InvalidInput("the claims of an act are iss, sub, iat and cti", value=list(claims))
+    if set(claims) - {AUD} != {ISS, SUB, IAT, CTI}:
+        raise InvalidInput(
+            "the claims of an act are iss, sub, iat, cti and perhaps aud", value=list(claims)
+        )
+    audience = claims.get(AUD, "")
+    if not isinstance(audience, str) or (AUD in claims and not audience):
+        raise InvalidInput("audience of an act is the origin of a log", value=audience)
     kid, kind, issued_at, act_id = protected[KID], claims[SUB], claims[IAT], claims[CTI]
     if not isinstance(kid, bytes) or len(kid) != 32 or claims[ISS] != kid_urn(Kid(kid)):
         raise InvalidInput("issuer and key id of the act do not agree", value=claims[ISS])
@@ -195,4 +223,4 @@ def _read_claims(message: Sign1) -> _Claims:
         raise InvalidInput("act id is not 16 bytes", value=act_id)
     if message.payload is None or len(message.signature) != 64:
         raise InvalidInput("an act carries its body and an Ed25519 signature")
-    return _Claims(kind, ActId(act_id), Kid(kid), issued_at)
+    return _Claims(kind, ActId(act_id), Kid(kid), issued_at, audience)

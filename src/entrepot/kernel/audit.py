@@ -255,7 +255,8 @@ def _check_records(shared: _Audit) -> str:
         known_key_ring(party_keys(snapshot.home), _present(shared)),
         kinds_by_name(shared.institutions),
     )
-    check = PortionCheck(snapshot.bodies, keys, frozenset(shared.erased), shared.size)
+    erased, origin = frozenset(shared.erased), shared.checkpoint.origin
+    check = PortionCheck(snapshot.bodies, keys, erased, shared.size, origin)
     done = 0
     for marks in in_order(check, snapshot.portions(shared.checkpoint.size)):
         for mark in marks:

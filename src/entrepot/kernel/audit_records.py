@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
-from entrepot.kernel.acts import SignedAct, verify_act
+from entrepot.kernel.acts import SignedAct, require_meant_for, verify_act
 from entrepot.kernel.approval import approval_challenge, take_approval, verify_approval
 from entrepot.kernel.bodies import Bodies
 from entrepot.kernel.errors import NotFound, StorageError, VerificationError
@@ -126,6 +126,7 @@ class PortionCheck:
     keys: KeyFinder
     erased: frozenset[int]
     size: int
+    origin: str
 
     def __call__(self, portion: Portion) -> list[int]:
         """Check every entry of the portion. Raises VerificationError, StorageError."""
@@ -175,6 +176,7 @@ class PortionCheck:
         content = open_sealed(entry.evidence, sealed, name=f"evidence {index}")
         signed = SignedAct(decode_evidence(content).act)
         act = verify_act(signed, self.keys.find(ruling.issuer, signed))
+        require_meant_for(act, self.origin)
         if (act.kind, act.act_id, act.digest) != (entry.kind, entry.act_id, row.digest):
             raise VerificationError("evidence is of another act", value=index)
         body, approval = take_approval(act.body)

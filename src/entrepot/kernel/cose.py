@@ -15,7 +15,7 @@ from entrepot.kernel.keys import PrivateKey, PublicKey
 
 ALG, CONTENT_TYPE, KID, CWT_CLAIMS = 1, 3, 4, 15
 """Header labels (RFC 9052 section 3.1; RFC 9597 for CWT claims)."""
-ISS, SUB, IAT, CTI = 1, 2, 6, 7
+ISS, SUB, AUD, IAT, CTI = 1, 2, 3, 6, 7
 """CWT claim keys (RFC 8392 section 4)."""
 
 _TAG_18 = b"\xd2"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from entrepot.kernel.acts import SignedAct, VerifiedAct, verify_act
+from entrepot.kernel.acts import SignedAct, VerifiedAct, require_meant_for, verify_act
 from entrepot.kernel.approval import (
     RelyingParty,
     approval_challenge,
@@ -56,10 +56,15 @@ class Receiver:
         kinds: Mapping[str, ActKind[Any]],
         keys: KeyRing,
         *,
+        origin: str,
         site: RelyingParty | None,
         crash: Callable[[str], None],
     ) -> None:
-        """Bind the parts; threads start when there is a batch to verify."""
+        """Bind the parts; threads start when there is a batch to verify.
+
+        `origin` is the name of the log that acts must be meant for, if they name one.
+        """
+        self._origin = origin
         self._store = store
         self._kinds = kinds
         self._keys = keys
@@ -87,6 +92,7 @@ class Receiver:
     def _verified(self, signed: SignedAct) -> Received:
         key, enrolled = self._key_of(signed)
         act = verify_act(signed, key)
+        require_meant_for(act, self._origin)
         self._crash("verified")
         kind = self._kinds.get(act.kind)
         if kind is None:

@@ -100,7 +100,9 @@ class Sequencer:
         self._entropy = entropy
         self._crash = log.crash
         self._writer = threading.Lock()
-        self._receiver = Receiver(log.store, kinds, keys, site=site, crash=log.crash)
+        self._receiver = Receiver(
+            log.store, kinds, keys, origin=log.signer.origin, site=site, crash=log.crash
+        )
         self._latest = _latest_time(log)
 
     @contextmanager

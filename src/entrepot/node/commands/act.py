@@ -46,13 +46,15 @@ def command() -> None:
 @click.option("--passphrase-file", type=_FILE, help="File with the passphrase of the key.")
 @click.option("--out", type=_FILE, required=True, help="Where the signed act goes (a new file).")
 @click.option("--act-id", "act_id_hex", help="32 hex digits; fresh ones unless given.")
-def sign(
+@click.option("--log", "origin", default="", help="Origin of the one log that may take it.")
+def sign(  # noqa: PLR0913 - each is an option of the command
     kind: str,
     body: Path,
     key_file: Path,
     passphrase_file: Path | None,
     out: Path,
     act_id_hex: str | None,
+    origin: str,
 ) -> None:
     """Write a signed act to a new file and print its id and hash."""
     passphrase = None if passphrase_file is None else _read(passphrase_file, 4_096).strip()
@@ -62,7 +64,8 @@ def sign(
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"body is no JSON object: {error}", value=body) from None
     act_id = new_act_id() if act_id_hex is None else _act_id(act_id_hex)
-    act = sign_act(key, kind, with_bytes(plain), issued_at=int(time.time()), act_id=act_id)
+    now = int(time.time())
+    act = sign_act(key, kind, with_bytes(plain), issued_at=now, act_id=act_id, audience=origin)
     try:
         files.create_durable(out, act)
     except FileExistsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from litestar import Response, get
@@ -20,6 +21,7 @@ from entrepot.node.face.rendering import page
 from entrepot.node.face.rulings import Shown, find_ruling, parse_index, reasons_given
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
+from entrepot.registry.productwords import translated as in_general
 from entrepot.registry.state import DECISION_PROPOSED
 from entrepot.registry.words import translated
 
@@ -75,9 +77,30 @@ def name_of_kind(language: str, kind: str) -> str:
     return t(language, key) if has_words(key) else kind
 
 
-def say_reasons(reasons: tuple[Reason, ...], language: str) -> list[tuple[str, str, str]]:
-    """Return code, citation and sentence of each reason, in a language as far as we have it."""
-    return [(one.code, one.citation, translated(one, language)) for one in reasons]
+@dataclass(frozen=True, slots=True)
+class SaidReason:
+    """A reason as a reader sees it. `original` is the recorded English sentence, where the shown
+    one says only what its code means in general; `is_english` marks one that is not translated."""
+
+    code: str
+    citation: str
+    sentence: str
+    original: str
+    is_english: bool
+
+
+def say_reasons(reasons: tuple[Reason, ...], language: str) -> list[SaidReason]:
+    """Return the reasons in a language, as far as there are words for their codes."""
+    found = []
+    for one in reasons:
+        exact = translated(one, language)
+        general = in_general(one, language)
+        sentence = exact if exact != one.sentence else general
+        original = one.sentence if sentence == general != one.sentence else ""
+        own_words = one.code.startswith(("registrar.", "decider."))
+        is_english = language != "en" and sentence == one.sentence and not own_words
+        found.append(SaidReason(one.code, one.citation, sentence, original, is_english))
+    return found
 
 
 def _remedies(request: AnyRequest, shown: Shown) -> list[Remedy]:

@@ -37,7 +37,7 @@ STRANGER = {
 }
 """Name of a picture → page that anybody sees."""
 MEMBER = {"desk": "/desk", "rights": "/desk/rights", "keys": "/desk/keys"}
-FOUND = ("product", "party", "entry", "decision", "atlas", "operator")
+FOUND = ("growth", "product", "party", "entry", "decision", "atlas", "operator")
 PORT = ("inspection", "answer", "plan", "sign", "cleared", "verified")
 NAMES = (*STRANGER, *MEMBER, *FOUND, *PORT)
 
@@ -145,6 +145,7 @@ class Session:
 
     def found(self, page: Page) -> None:
         """Photograph what the lists lead to."""
+        self.shoot(page, "growth", "/log", at="#growth-title")
         page.goto(f"{self.url}/directory?lang=en&sort=newest")
         products = [a.get_attribute("href") for a in page.locator(".results h2 a").all()]
         best = max(products, key=lambda href: self.rights_in(page, href))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Response, get
@@ -22,7 +23,7 @@ from entrepot.node.face.rendering import page
 from entrepot.node.face.surroundings import surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry.directoryquery import OFFSET_MAX, Question
-from entrepot.registry.directoryviews import find_parties, find_products
+from entrepot.registry.directoryviews import PartyFound, find_parties, find_products
 
 PER_PAGE: Final = 20
 SORTS: Final = ("relevance", "newest", "volume")
@@ -35,26 +36,8 @@ Shown = Response[Any]
 @get("/directory", sync_to_thread=True)
 def show_directory(request: AnyRequest) -> Shown:
     """Show what was found for words and filters: products, or parties with `kind=party`."""
-    query = request.query_params
-    kind = "party" if query.get("kind") == "party" else "product"
-    text = query.get("q", "").strip()[:_WORDS_MAX]
-    filters = {
-        name: tuple(value[:80] for value in query.getall(name, [])[:_VALUES_MAX] if value)
-        for name in SHOWN_FACETS[kind]
-    }
-    if kind == "product" and "status" not in query:
-        filters["status"] = ("active",)
-    sort = query.get("sort", SORTS[0])
-    offset = _offset(query.get("offset", ""))
-    question = Question(
-        kind=kind,
-        text=text,
-        filters={name: values for name, values in filters.items() if values},
-        sort=sort if kind == "product" and sort in SORTS else SORTS[0],
-        offset=offset,
-        limit=PER_PAGE,
-    )
-    problem = ""
+    question = _question(request)
+    kind, problem = question.kind, ""
     around = surroundings_of(request)
     directory = fresh_directory(around.running)
     find = find_parties if kind == "party" else find_products
@@ -64,9 +47,56 @@ def show_directory(request: AnyRequest) -> Shown:
         except InvalidInput as error:
             problem = f"{error.what}: {error.value}"
             found = find(read, directory, Question(kind=kind, limit=PER_PAGE))
+    language, words = visitor_of(request).language, _words(request)
+    after = question.offset + PER_PAGE
+    return page(
+        request,
+        "directory/search.html",
+        status=422 if problem else 200,
+        kind=kind,
+        text=question.text,
+        sort=question.sort,
+        sorts=SORTS,
+        found=found,
+        rows=found.parties if isinstance(found, PartyFound) else found.products,
+        facets=choices(found.facets, question.filters, kind, words),
+        chosen=any(name != "status" for name in question.filters),
+        problem=problem,
+        words=words,
+        text_in=lambda texts: text_in(texts, language),
+        price_of=price_of,
+        place_name=lambda code: words("place", code),
+        following=after if after < min(found.total, OFFSET_MAX) else None,
+        previous=max(0, question.offset - PER_PAGE) if question.offset else None,
+        size=around.running.node.log.size,
+    )
+
+
+def _question(request: AnyRequest) -> Question:
+    """Return what the address asks; what it cannot mean is left out."""
+    query = request.query_params
+    kind = "party" if query.get("kind") == "party" else "product"
+    filters = {
+        name: tuple(value[:80] for value in query.getall(name, [])[:_VALUES_MAX] if value)
+        for name in SHOWN_FACETS[kind]
+    }
+    if kind == "product" and "status" not in query:
+        filters["status"] = ("active",)
+    sort = query.get("sort", SORTS[0])
+    return Question(
+        kind=kind,
+        text=query.get("q", "").strip()[:_WORDS_MAX],
+        filters={name: values for name, values in filters.items() if values},
+        sort=sort if kind == "product" and sort in SORTS else SORTS[0],
+        offset=_offset(query.get("offset", "")),
+        limit=PER_PAGE,
+    )
+
+
+def _words(request: AnyRequest) -> Callable[[str, str], str]:
+    """Return a function from filter and code to words in the reader's language."""
     language = visitor_of(request).language
     name_of_place = place_names(request)
-    size = around.running.node.log.size
 
     def words(name: str, code: str) -> str:
         if name == "place":
@@ -76,28 +106,7 @@ def show_directory(request: AnyRequest) -> Shown:
                 return t(language, key)
         return word_of(name, code, language)
 
-    return page(
-        request,
-        "directory/search.html",
-        status=422 if problem else 200,
-        kind=kind,
-        text=text,
-        sort=question.sort,
-        sorts=SORTS,
-        found=found,
-        rows=getattr(found, "products", None) or getattr(found, "parties", None) or [],
-        facets=choices(found.facets, filters, kind, words),
-        chosen=any(filters[name] for name in filters if name != "status"),
-        problem=problem,
-        words=words,
-        text_in=lambda texts: text_in(texts, language),
-        price_of=price_of,
-        place_name=lambda code: place_words(code, name_of_place),
-        offset=offset,
-        following=offset + PER_PAGE if offset + PER_PAGE < min(found.total, OFFSET_MAX) else None,
-        previous=max(0, offset - PER_PAGE) if offset else None,
-        size=size,
-    )
+    return words
 
 
 def place_words(code: str, name: Any) -> str:

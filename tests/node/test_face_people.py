@@ -445,9 +445,28 @@ def test_four_eyes_propose_and_confirm(stand_under_four_eyes: Stand) -> None:
     assert second.get(f"/desk/proposals/{proposal}").status == 404
 
 
+def test_what_an_applicant_wrote_is_for_registrars_alone(stand: Stand) -> None:
+    admin, key = stand.joined()
+    clerk, device = stand.tab(), stand.device()
+    clerk.join(stand.invite("steward"), device)
+    admin.get("/desk/members").post(f"/desk/members/{device.kid.hex()}/admit")
+    admin.approve(key)
+    clerk.sign_in(device)
+    index = apply_directly(stand)
+    # The node's own key lodged it, but that does not make it a paper of all who work there.
+    assert CONTACT in admin.get(f"/decisions/{index}").text
+    for reader in (clerk, stand.tab()):
+        assert reader.get(f"/decisions/{index}").status == 200
+        assert CONTACT not in reader.text and "Coast Weather" not in reader.text
+
+
+CONTACT = "desk@coast-weather.example"
+
+
 def apply_directly(stand: Stand) -> int:
     """Lodge an application as the face does, and return its index."""
     body = {
+        "contact": CONTACT,
         "name": "Coast Weather",
         "identifiers": [{"scheme": "lei", "value": "984500COASTWEATHER91"}],
         "country": "DE",

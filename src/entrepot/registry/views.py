@@ -287,6 +287,12 @@ def recoveries(
     )
 
 
+def party_of_member(read: sa.Connection, kid: bytes) -> str:
+    """Return the party for which a credential acts, or acted until it was removed; "" for none."""
+    query = sa.select(MEMBERS.c.party).where(MEMBERS.c.kid == kid)
+    return read.execute(query).scalar_one_or_none() or ""
+
+
 def proposals(read: sa.Connection) -> tuple[ProposalView, ...]:
     """Return the decisions that wait for a second officer, oldest first.
 

@@ -79,7 +79,7 @@ def find_ruling(
     opening = around.running.node.sequencer.opening(index)
     is_public = entry.evidence[0] == 1 and entry.ruling[0] == 1
     content = _content(around, opening.evidence, opening.ruling)
-    may_see = is_public or has_link or _is_of(person, content)
+    may_see = is_public or has_link or _may_open(person, entry.kind, content)
     return Shown(
         index,
         entry.kind,
@@ -126,18 +126,25 @@ def _content(around: Surroundings, evidence: Sealed | None, sealed: Sealed) -> C
 
 
 def _party_of(around: Surroundings, issuer: Kid, approved_by: Kid | None) -> str:
-    """Return whose act it is: the approving person's party, else that of the signing key."""
+    """Return whose act it is: the approving person's party, else that of the signing key.
+
+    The act of a person who left since stays the party's: the key that sent it is only the node's.
+    """
     with around.store.reading() as read:
         if approved_by is not None:
-            person = views.member_principal(read, approved_by)
-            if person is not None:
-                return person.party
+            return views.party_of_member(read, approved_by)
         key = views.key_of(read, issuer)
     return "" if key is None else key.party
 
 
-def _is_of(person: Person | None, content: Content) -> bool:
-    return person is not None and bool(content.party) and person.party == content.party
+def _may_open(person: Person | None, kind: str, content: Content) -> bool:
+    """Say whether a private act is this person's to read: the party's own, and of its business.
+
+    What strangers wrote in the face's form was lodged by the node's key, and yet is for registrars.
+    """
+    if person is None or not content.party or person.party != content.party:
+        return False
+    return kind != APPLY or not person.is_operator or person.has("registrar")
 
 
 def _follow_ups(around: Surroundings, index: int, kind: str) -> tuple[int, ...]:

@@ -117,6 +117,7 @@ class Session:
                 self.shoot(provider, name, path)
             if self.wanted & set(PORT):
                 self.through_the_port(provider, folder)
+        self.shoot(stranger, "growth", "/log", at="#growth-title")
 
     def page(self) -> Page:
         context = self.browser.new_context(viewport=SIZE, locale="en-GB", color_scheme="light")
@@ -135,7 +136,7 @@ class Session:
 
     def keep(self, page: Page, name: str, language: str, at: str = "") -> None:
         if at:
-            page.locator(at).first.evaluate("part => part.scrollIntoView()")
+            page.locator(at).first.evaluate("part => part.scrollIntoView({ behavior: 'instant' })")
         file = PICTURES / f"node-{name}-{language}.png"
         page.screenshot(path=file)
         size = file.stat().st_size
@@ -145,7 +146,6 @@ class Session:
 
     def found(self, page: Page) -> None:
         """Photograph what the lists lead to."""
-        self.shoot(page, "growth", "/log", at="#growth-title")
         page.goto(f"{self.url}/directory?lang=en&sort=newest")
         products = [a.get_attribute("href") for a in page.locator(".results h2 a").all()]
         best = max(products, key=lambda href: self.rights_in(page, href))

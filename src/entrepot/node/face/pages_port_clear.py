@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 
 from entrepot.kernel.errors import InvalidInput, NotFound
 from entrepot.law.vocabulary import FactSpec, Vocabulary
-from entrepot.node.face.approving import PENDING, Draft, keep_pending
+from entrepot.node.face.approving import PENDING, PENDING_SECONDS, Draft, keep_pending
 from entrepot.node.face.csrf import form_of
 from entrepot.node.face.forms import text_of
 from entrepot.node.face.language import has_words, t
@@ -35,6 +35,9 @@ from entrepot.registry.views import find_party
 
 STEWARDS: Final = ("steward", "admin")
 """Duties of those who clear for their party."""
+
+_READING_SECONDS: Final = 180
+"""Time that must be left to read before a prepared clearance is sent to be signed."""
 
 Shown = Response[Any] | File
 
@@ -227,6 +230,9 @@ def ask_signature(request: AnyRequest, id_: FromPath[str]) -> Shown:
             value=job.parties.exporter,
             remedy="withdraw it and prepare it again",
         )
+    if desk.running.clock() - job.unsigned.issued_at > PENDING_SECONDS - _READING_SECONDS:
+        desk.prepare(job)  # what was prepared is too old to be signed; the same is made anew
+        return Redirect(f"/port/{job.id}/clear", status_code=303)
     language = visitor_of(request).language
     body = desk.act(job).plain()
     name = place_names(request)

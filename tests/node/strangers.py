@@ -29,6 +29,9 @@ from entrepot.registry.institution import registry_institution
 for folder in ("registry", "kernel"):
     sys.path.append(str(Path(__file__).parents[1] / folder))
 from product_world import NOW, ORIGIN, SITE_ID, Party, World, founded, lei  # noqa: E402
+from software_authenticator import Passkey  # noqa: E402
+
+__all__ = ["CONTACT", "NOW", "ORIGIN", "STRANGER", "Party", "Passkey", "Scene", "scene", "token_of"]
 
 CONTACT = "only-for-the-registrar@applicant.example"
 STRANGER = key_from_seed(b"\x77" * 32)

@@ -73,6 +73,21 @@ def test_forms_with_problems_and_the_partys_desk(
     assert wrong == []
 
 
+def test_nothing_hangs_over_the_edge_of_a_phone(
+    stand: Stand, operator: Someone, someone: Callable[..., Someone]
+) -> None:
+    operator.page.set_viewport_size({"width": 360, "height": 740})
+    wrong = []
+    for path in (*STRANGER, *OPERATOR):
+        operator.goto(f"{stand.url}{path}")
+        over = operator.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if over > 1:
+            wrong.append((path, over))
+    assert wrong == []
+
+
 def test_everything_can_be_reached_with_the_keyboard(
     stand: Stand, someone: Callable[..., Someone]
 ) -> None:

@@ -252,6 +252,24 @@ def test_a_proposal_falls_with_the_duty_of_the_officer_who_made_it(empty: Toy) -
     assert empty.read(views.find_party, NORTH) is None
 
 
+def test_roles_are_given_under_four_eyes_where_admissions_are(empty: Toy) -> None:
+    found(empty, four_eyes=[acts.DECIDE])
+    body = acts.Decide(apply_for(empty, "North", 2), "admit", ["buyer"])
+    for officer in (empty.registrar, empty.second):
+        granted(empty.approve(officer, acts.DECIDE, body))
+    grown = acts.UpdateParty(NORTH, roles=["buyer", "regulator"])
+    granted(empty.approve(empty.registrar, acts.UPDATE_PARTY, grown))
+    assert empty.read(views.find_party, NORTH).roles == ("buyer",)
+    assert codes(empty.approve(empty.registrar, acts.UPDATE_PARTY, grown)) == [
+        "registry.second-person"
+    ]
+    granted(empty.approve(empty.second, acts.UPDATE_PARTY, grown))
+    assert empty.read(views.find_party, NORTH).roles == ("buyer", "regulator")
+    # What a party does to itself waits for nobody.
+    granted(empty.sign(party_key("North"), acts.UPDATE_PARTY, acts.UpdateParty(NORTH, name="N")))
+    assert empty.read(views.find_party, NORTH).name == "N"
+
+
 def test_an_application_lodged_by_the_node_needs_no_key_or_a_proof(toy: Toy) -> None:
     body = application("Forms", 8, key=b"")
     answer = toy.sign(toy.node.party, acts.APPLY, body)

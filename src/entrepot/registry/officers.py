@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from entrepot.kernel.decisions import Decision, Effect, Granted, Reason, Refused
 from entrepot.kernel.encoding import encode
 from entrepot.kernel.institution import Request
+from entrepot.registry.acts import DECIDE, UPDATE_PARTY
 from entrepot.registry.codes import Code
 from entrepot.registry.principals import Principal, principal_of
 from entrepot.registry.state import DECISION_CONFIRMED, DECISION_PROPOSED
@@ -26,6 +27,10 @@ from entrepot.registry.words import reason
 
 _DUTIES: Final[dict[str, tuple[str, ...]]] = {"decide-objection": ("decider", "admin")}
 """Kinds that others than registrars decide; an admin is one of a regulator that stands in."""
+
+
+_AS_AN_ADMISSION: Final = frozenset({DECIDE, UPDATE_PARTY})
+"""Kinds by which an officer gives roles: two pairs of eyes for one of them are two for both."""
 
 
 class OfficerFacts(msgspec.Struct, frozen=True):
@@ -46,11 +51,15 @@ def officer_facts(read: sa.Connection, request: Request[Any]) -> OfficerFacts:
     proposal = _open_proposal(read, request.kind, digest)
     return OfficerFacts(
         principal_of(read, request),
-        request.kind in terms.split(),
+        _under_four_eyes(request.kind, terms.split()),
         digest,
         None if proposal is None else proposal[0],
         None if proposal is None else proposal[1],
     )
+
+
+def _under_four_eyes(kind: str, named: Sequence[str]) -> bool:
+    return kind in named or (kind in _AS_AN_ADMISSION and DECIDE in named)
 
 
 def _open_proposal(read: sa.Connection, kind: str, digest: bytes) -> tuple[int, bytes] | None:

@@ -20,8 +20,7 @@ from entrepot.registry.judging import (
     party_admitted,
     plain_reasons,
 )
-from entrepot.registry.officers import as_facts
-from entrepot.registry.principals import Principal, principal_of
+from entrepot.registry.officers import OfficerFacts, as_facts, carried, officer_facts
 from entrepot.registry.tables import FOUNDING, PARTIES
 from entrepot.registry.words import reason
 
@@ -70,7 +69,7 @@ def decide_founding(request: Request[FoundRegistry], relied: Facts) -> Decision:
 class PartyFacts(msgspec.Struct, frozen=True):
     """Who asks, and what the party is now."""
 
-    principal: Principal | None
+    officer: OfficerFacts
     name: str | None
     """None: there is no such party."""
     names: dict[str, str]
@@ -82,15 +81,19 @@ def facts_of_update(read: sa.Connection, request: Request[UpdateParty]) -> Facts
     row = read.execute(
         sa.select(PARTIES).where(PARTIES.c.party == request.body.party)
     ).one_or_none()
-    principal = principal_of(read, request)
+    officer = officer_facts(read, request)
     if row is None:
-        return Facts(as_facts(PartyFacts(principal, None, {}, ())))
+        return Facts(as_facts(PartyFacts(officer, None, {}, ())))
     names = msgspec.json.decode(row.names, type=dict[str, str])
-    return Facts(as_facts(PartyFacts(principal, row.name, names, tuple(row.roles.split()))))
+    return Facts(as_facts(PartyFacts(officer, row.name, names, tuple(row.roles.split()))))
 
 
 def decide_update(request: Request[UpdateParty], relied: Facts) -> Decision:
-    """Let a party change its names and lay down roles, and a registrar give roles (step 4)."""
+    """Let a party change its names and lay down roles, and a registrar give roles (step 4).
+
+    What a registrar does to a party is under four eyes where admissions are: else two would admit
+    it as a buyer, and one alone would make it a regulator.
+    """
     body = request.body
     facts = msgspec.convert(relied.values, PartyFacts)
     if facts.name is None:
@@ -107,11 +110,14 @@ def decide_update(request: Request[UpdateParty], relied: Facts) -> Decision:
         "party": body.party, "name": name, "names": dict(names), "roles": list(roles),
         "reasons": plain_reasons(body.reasons),
     }  # fmt: skip
-    return Granted((Effect(state.PARTY_UPDATED, changed),))
+    effects = [Effect(state.PARTY_UPDATED, changed)]
+    principal = facts.officer.principal
+    is_own = principal is not None and principal.party == body.party
+    return Granted(tuple(effects)) if is_own else carried(facts.officer, effects)
 
 
 def _update_reasons(body: UpdateParty, facts: PartyFacts) -> list[Reason]:
-    principal = facts.principal
+    principal = facts.officer.principal
     if principal is None:
         return [reason(Code.UNKNOWN_ISSUER)]
     added = [role for role in body.roles or () if role not in facts.roles]

@@ -4,69 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from face_people import Device, Tab, b64
+from face_people import DUTIES, OPERATOR, ORIGIN, Stand, Tab, b64, founded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
 from entrepot.kernel.acts import new_act_id, sign_act
 from entrepot.kernel.errors import Conflict, Error, InvalidInput, NotFound
-from entrepot.kernel.home import system_clock
 from entrepot.kernel.sequencer import Answer
-from entrepot.node.api.buckets import Buckets
 from entrepot.node.app import make_app
 from entrepot.node.face.addresses import safe_path
 from entrepot.node.face.invitations import (
     INVITATION_SECONDS,
     find_invitation,
-    make_invitation,
 )
 from entrepot.node.face.pages_keys import read_bytes
 from entrepot.node.face.passkeys import PASSKEYS, read_assertion, read_registration
 from entrepot.node.face.surroundings import origin_of, own_origins
-from entrepot.node.face.tries import LIMITS, new_tries
-from entrepot.node.running import Running, open_running, relying_party
+from entrepot.node.face.tries import new_tries
+from entrepot.node.running import open_running, relying_party
 from entrepot.node.settings import read_settings
 from entrepot.registry import views
-
-ORIGIN = "http://exchange.localhost:8600"
-SITE = "exchange.localhost"
-OPERATOR = "lei:984500ENTREPOTOPER85"
-DUTIES = ("admin", "steward", "registrar", "decider")
-
-
-@dataclass
-class Stand:
-    running: Running
-    client: TestClient[Any]
-    clock: list[int]
-
-    def tab(self) -> Tab:
-        return Tab(self.client, ORIGIN)
-
-    def device(self, **bent: Any) -> Device:
-        return Device(**{"origin": ORIGIN, "site": SITE, **bent})
-
-    def invite(self, *duties: str, first: bool = False) -> str:
-        store = self.running.node.store
-        return make_invitation(store, OPERATOR, duties, now=self.running.clock(), first=first)
-
-    def joined(self) -> tuple[Tab, Device]:
-        """Seat the operator's first member, signed in."""
-        tab, device = self.tab(), self.device()
-        tab.join(self.invite(*DUTIES, first=True), device, "Harbour master")
-        assert tab.path == "/desk", tab.text
-        return tab, device
-
-    @property
-    def size(self) -> int:
-        return self.running.node.log.size
 
 
 @pytest.fixture
@@ -77,33 +40,6 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 @pytest.fixture
 def stand_under_four_eyes(tmp_path: Path) -> Iterator[Stand]:
     yield from founded(tmp_path, ["decide-application", "issue-certificate"])
-
-
-def founded(tmp_path: Path, four_eyes: list[str]) -> Iterator[Stand]:
-    shift = [0]
-    settings_ = read_settings(
-        environment={}, given={"home": str(tmp_path / "home"), "http.public_url": ORIGIN}
-    )
-    with open_running(settings_, clock=lambda: system_clock() + shift[0]) as running:
-        body = {
-            "name": "Harbour Exchange",
-            "identifier": {"scheme": "lei", "value": OPERATOR[4:]},
-            "country": "SG",
-            "key": running.node.party.public.raw,
-            "four_eyes": four_eyes,
-        }
-        act = sign_act(
-            running.node.party,
-            "found-registry",
-            body,
-            issued_at=running.clock(),
-            act_id=new_act_id(),
-        )
-        (answer,) = running.intake.submit_now([act])
-        assert isinstance(answer, Answer)
-        with TestClient(make_app(running), base_url=ORIGIN) as client:
-            client.app.state["face_tries"] = {what: Buckets(0, 1) for what in LIMITS}
-            yield Stand(running, client, shift)
 
 
 def test_join_sign_out_sign_in(stand: Stand) -> None:
@@ -320,6 +256,7 @@ TEXTS = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

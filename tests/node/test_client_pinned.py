@@ -28,9 +28,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 class Liar(httpx.BaseTransport):
     """Carries requests to the node and changes what comes back."""
 
-    def __init__(self, change: Callable[[str, bytes], bytes]) -> None:
+    def __init__(self, change: Callable[[str, bytes], bytes], status: int = 0) -> None:
         self.inner = httpx.HTTPTransport()
         self.change = change
+        self.status = status
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = self.inner.handle_request(request)
@@ -38,7 +39,7 @@ class Liar(httpx.BaseTransport):
         answer.close()
         changed = self.change(request.url.raw_path.decode(), content)
         headers = {"Content-Type": answer.headers.get("content-type", "")}
-        return httpx.Response(answer.status_code, headers=headers, content=changed)
+        return httpx.Response(self.status or answer.status_code, headers=headers, content=changed)
 
     def close(self) -> None:
         self.inner.close()
@@ -147,7 +148,7 @@ def test_the_proven_answer_to_another_act_does_not_pass(stage: Scene) -> None:
     kept = httpx.post(
         f"{stage.url}/acts", content=first, headers={"Content-Type": "application/cose"}
     ).content
-    transport = Liar(lambda path, content: kept if path == "/acts" else content)
+    transport = Liar(lambda path, content: kept if path == "/acts" else content, status=201)
     with Client(stage.url, log_keys=keys_of(stage), transport=transport) as client:
         assert client.submit(first).outcome == "granted"
         with pytest.raises(VerificationError, match="another act"):

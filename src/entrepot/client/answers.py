@@ -16,6 +16,7 @@ from entrepot.kernel.errors import (
     NotFound,
     StorageError,
     VerificationError,
+    visible,
 )
 from entrepot.kernel.receipt import ProvenInclusion, verify_receipt
 from entrepot.kernel.record import (
@@ -210,7 +211,7 @@ def error_of(problem: dict[str, Any], status: int) -> Error:
 
 
 def _text_of(said: object) -> str:
-    return said[:_SAID_MAX] if isinstance(said, str) else ""
+    return visible(said[:_SAID_MAX]) if isinstance(said, str) else ""
 
 
 def answer_or_error(item: dict[str, Any]) -> ActAnswer | Error:

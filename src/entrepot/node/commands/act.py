@@ -19,7 +19,7 @@ from entrepot.kernel import files
 from entrepot.kernel.acts import ACT_ID_BYTES, ACT_MAX_BYTES, ActId, SignedAct, new_act_id, sign_act
 from entrepot.kernel.checkpoint import LogKeys, parse_log_keys
 from entrepot.kernel.encoding import to_json
-from entrepot.kernel.errors import Conflict, Error, InvalidInput, NotFound
+from entrepot.kernel.errors import Conflict, Error, InvalidInput, NotFound, visible
 from entrepot.kernel.keys import load_key
 from entrepot.node.api.sequence import split_sequence
 
@@ -118,7 +118,7 @@ def show(what: str, url: str, as_json: bool) -> None:
         click.echo(to_json(view))
         return
     for name, value in view.items():
-        click.echo(f"{name:<10} {value}")
+        click.echo(visible(f"{name:<10} {value}"))
 
 
 def line_of(outcome: ActAnswer | Error) -> str:
@@ -129,7 +129,7 @@ def line_of(outcome: ActAnswer | Error) -> str:
     to = f" to {outcome.to}" if outcome.to else ""
     head = f"{outcome.outcome}{to}   entry {outcome.index} of {outcome.tree_size}{again}"
     reasons = [f"  {one.code}: {one.sentence} ({one.citation})" for one in outcome.reasons]
-    return "\n".join([head, *reasons])
+    return visible("\n".join([head, *reasons]))  # without pinned keys it is a stranger's text
 
 
 def with_bytes(value: Any) -> Any:

@@ -6,6 +6,7 @@ import click
 
 from entrepot.client import Client
 from entrepot.kernel.encoding import to_json
+from entrepot.kernel.errors import visible
 
 
 @click.group(name="node", help="How a running node is.")
@@ -24,6 +25,6 @@ def status(url: str, as_json: bool) -> int:
         click.echo(to_json(found))
     else:
         for name, value in found.items():
-            shown = ", ".join(value) or "nothing" if isinstance(value, list) else value
-            click.echo(f"{name:<18} {shown}")
+            shown = ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else value
+            click.echo(visible(f"{name:<18} {shown}"))
     return 0 if found.get("ready") is True else 1

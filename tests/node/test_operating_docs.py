@@ -1,0 +1,92 @@
+"""The pages for operators keep up: their drills run, the tests they name exist."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATING = ROOT / "docs" / "operating"
+PAGES = sorted([*OPERATING.glob("*.md"), ROOT / "docs" / "reference" / "conformance.md"])
+GIVEN = {
+    "PASSPHRASE": "invented words of a test",
+    "NAME": "Harbour Data Exchange",
+    "IDENTIFIER": "lei:99990000000000000184",
+    "COUNTRY": "CN",
+}
+
+
+def block(page: str, heading: str) -> str:
+    """Return the first shell block under a heading of a page."""
+    text = (OPERATING / page).read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
+    found = re.search(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no shell block under {heading}"
+    return found.group(1)
+
+
+def run(script: str, folder: Path, **environment: str) -> str:
+    """Run a block as an operator's shell does, ending at the first failure."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("ENTREPOT_")}
+    plain["PATH"] = f"{Path(sys.executable).parent}:{plain['PATH']}"
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=folder,
+        env={**plain, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_key_ceremony_makes_a_home_whose_keys_are_locked(tmp_path: Path) -> None:
+    said = run(block("key-ceremony.md", "The ceremony"), tmp_path, **GIVEN)
+    assert "all checks passed" in said
+    assert len((tmp_path / "log.keys").read_text().split()) == 2
+    assert len((tmp_path / "witness.vkeys").read_text().split()) == 2
+    assert (tmp_path / "invitation").read_text().startswith("https://node.example.org/join#")
+    for key in (tmp_path / "node" / "keys").glob("*.pem"):
+        assert key.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----"), key.name
+        assert key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_the_drill_of_backup_and_restore(tmp_path: Path) -> None:
+    node, place = tmp_path / "node", tmp_path / "elsewhere"
+    place.mkdir()
+    named = ("--name", GIVEN["NAME"], "--identifier", GIVEN["IDENTIFIER"])
+    words = " ".join(f"'{word}'" for word in (*named, "--country", GIVEN["COUNTRY"]))
+    run(f"entrepot found --home '{node}' {words}", tmp_path)
+    said = run(block("disaster.md", "The drill"), place, NODE=str(node))
+    assert said.count("all checks passed") == 2
+    assert "every table equals the replay" in said
+    assert (place / "third" / "log" / "checkpoint").exists()
+    assert not list((place / "third" / "keys").glob("*.pem"))
+
+
+def test_every_test_that_the_pages_name_exists() -> None:
+    named = 0
+    for page in PAGES:
+        for path, _, name in re.findall(
+            r"`(?:python )?(tests/[\w/.-]+\.py)(::(\w+))?", page.read_text(encoding="utf-8")
+        ):
+            file = ROOT / path
+            assert file.exists(), f"{page.name}: {path}"
+            named += 1
+            if name:
+                functions = [
+                    node.name
+                    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                    if isinstance(node, ast.FunctionDef)
+                ]
+                assert name in functions, f"{page.name}: {path}::{name}"
+    assert named > 20

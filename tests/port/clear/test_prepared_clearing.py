@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import clearing_stage as stage
+import msgspec
 import pytest
 
 from entrepot.kernel.acts import ActId, sign_act
@@ -12,12 +14,14 @@ from entrepot.kernel.approval import Approval, with_approval
 from entrepot.kernel.decisions import Granted
 from entrepot.kernel.errors import Conflict
 from entrepot.kernel.home import Node
+from entrepot.kernel.institution import Request
 from entrepot.kernel.keys import Kid
 from entrepot.kernel.merkle import HASH_BYTES
-from entrepot.port.clear import clearing
+from entrepot.port.clear import clearing, rules
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import KIND
 from entrepot.port.clear.clearing import Declined, Prepared
+from entrepot.port.clear.codes import Code
 from entrepot.port.clear.record import Parties
 from entrepot.port.verify.verifying import verify
 
@@ -130,3 +134,41 @@ def test_an_approval_is_no_part_of_the_certificate(table: Path, tmp_path: Path) 
     approval = Approval(Kid(bytes(HASH_BYTES)), bytes(37), b"{}", b"signature")
     plain = {str(key): value for key, value in found.body.items()}
     assert shape(dict(with_approval(plain, approval))) == shape(dict(found.body))
+
+
+@pytest.mark.parametrize(
+    ("approver", "is_allowed"),
+    [
+        (["lei:EXPORTER", "steward"], True),
+        (["lei:EXPORTER", "admin", "decider"], True),
+        (["lei:EXPORTER", "decider"], False),
+        (["lei:OTHER", "steward"], False),
+        ([], False),
+    ],
+)
+def test_only_a_steward_of_the_exporter_approves(
+    table: Path, tmp_path: Path, approver: list[str], is_allowed: bool
+) -> None:
+    out = tmp_path / "out"
+    wanted = order(table, out, kind=KIND_BELOW, declared=BELOW)
+    named = msgspec.structs.replace(wanted.parties, exporter="Invented Ltd (lei:EXPORTER)")
+    with stage.node_at(tmp_path / "home") as node:
+        found = prepared(node, msgspec.structs.replace(wanted, parties=named))
+        request = Request(
+            KIND,
+            ActId(found.act_id),
+            node.party.kid,
+            found.issued_at,
+            shape(dict(found.body)),
+            stage.NOON,
+        )
+        with node.store.reading() as read:
+            relied = rules.facts(read, request, stage.library())
+        assert "approver" not in relied.values
+        assert isinstance(rules.decide(request, relied, stage.library()), Granted)
+        approved = replace(request, approved_by=Kid(bytes(32)))
+        told = replace(relied, values={**relied.values, "approver": approver})
+        decision = rules.decide(approved, told, stage.library())
+        clearing.discard(found.folder)
+    codes = [] if isinstance(decision, Granted) else [reason.code for reason in decision.reasons]
+    assert codes == ([] if is_allowed else [Code.NOT_A_STEWARD])

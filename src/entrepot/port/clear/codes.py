@@ -28,3 +28,5 @@ class Code(StrEnum):
     """The shipment is not ready: there is no data to clear."""
     WORSE_THAN_PLANNED = "port.worse-than-planned"
     """What was written is more exposed than the plan said."""
+    NOT_A_STEWARD = "port.not-a-steward"
+    """The person who approved the clearance may not clear for the exporter named."""

@@ -31,10 +31,13 @@ from entrepot.port.clear.pieces import PieceFolder
 from entrepot.port.clear.recipients import id_hash, recipient_hash
 from entrepot.port.clear.state import cleared_effect
 from entrepot.port.clear.views import CounterBooks, Shipped
+from entrepot.registry.principals import member_principal
 
 DAYS_APART_MAX = 1
 """How far the day of the law may be from the node's own day: time zones differ by at most one."""
 REASONS_MAX = 24
+STEWARDS = frozenset({"steward", "admin"})
+"""Duties of the persons who may clear for their party."""
 
 _GDPR_ACCOUNTABILITY = "GDPR art 5(2); PIPL art 55"
 _OWN_RULE = "Clearance rules of the port (docs/reference/certificate.md)"
@@ -68,16 +71,22 @@ def facts(
     law = sorted(hashes[name] for name in body.law if name in hashes)
     recorded = law_on_record(read)
     on_record = {name: recorded.get(name, b"").hex() for name in body.law}
-    return Facts(
-        {"known_counts": counts, "counters_declared": said, "law_on_record": on_record}, tuple(law)
-    )
+    values: dict[str, object] = {
+        "known_counts": counts,
+        "counters_declared": said,
+        "law_on_record": on_record,
+    }
+    if request.approved_by is not None:
+        person = member_principal(read, request.approved_by)
+        values["approver"] = [] if person is None else [person.party, *person.duties]
+    return Facts(values, tuple(law))
 
 
 def decide(request: Request[Certificate], relied: Facts, library: Library) -> Decision:
     """Grant when the engine itself says that nothing is left to do (step 4)."""
     body = request.body
     day = decided_on(request)
-    reasons = _stale(body, day)
+    reasons = [*_not_a_steward(request, relied), *_stale(body, day)]
     factset = engine_facts(library, body.engine_facts)
     flow = library.flow(
         body.flow.origin,
@@ -116,6 +125,23 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
             ),
         )
     )
+
+
+def _not_a_steward(request: Request[Certificate], relied: Facts) -> list[Reason]:
+    """Hold an approved clearance to a steward, or admin, of the party that is named as exporter.
+
+    The exporter of a clearance made in a browser is named with its identifier in brackets. An act
+    without approval is the exporter's own, under its own key.
+    """
+    if request.approved_by is None:
+        return []
+    approver = relied.values["approver"]
+    party, *duties = approver if isinstance(approver, list) and approver else [""]
+    named = request.body.parties.exporter
+    if set(duties) & STEWARDS and named.endswith(f"({party})"):
+        return []
+    says = f"The person who approved it is no steward of the exporter, {named}."
+    return [Reason(Code.NOT_A_STEWARD, _OWN_RULE, says)]
 
 
 def decided_on(request: Request[Certificate]) -> date:

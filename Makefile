@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fmt pages bench conformance dev lock clean help
+.PHONY: run test lint check fmt pages bench conformance dev lock clean help
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -14,12 +14,14 @@ run: install  ## the main job: inspect, assess, plan, clear and verify two table
 test: dev  ## every test
 	$(BIN)/pytest -n 2 --dist worksteal
 
-check: dev  ## format, lint, types, import contracts, rulebooks, fast tests
+lint: dev  ## format, lint, types, import contracts, rulebooks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/entrepot law check
+
+check: lint  ## lint and the fast tests
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 fmt: dev  ## format the code

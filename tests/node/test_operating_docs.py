@@ -75,7 +75,7 @@ def test_the_drill_of_backup_and_restore(tmp_path: Path) -> None:
 
 def test_every_test_that_the_pages_name_exists() -> None:
     named = 0
-    for page in PAGES:
+    for page in PAGES:  # the page of a run of `make conformance` too
         for path, _, name in re.findall(
             r"`(?:python )?(tests/[\w/.-]+\.py)(::(\w+))?", page.read_text(encoding="utf-8")
         ):
@@ -90,3 +90,15 @@ def test_every_test_that_the_pages_name_exists() -> None:
                 ]
                 assert name in functions, f"{page.name}: {path}::{name}"
     assert named > 20
+
+
+def test_every_fault_has_a_test_that_holds_it() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (OPERATING / "faults.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("|") and not line.startswith(("|---", "| fault |", "| attack |"))
+    ]
+    assert len(rows) > 40
+    for row in rows:
+        assert len(row) == 5, row[0]
+        assert "::" in row[2] or row[2] == "the same", row[0]

@@ -19,6 +19,7 @@ from entrepot.kernel.home import party_keys
 from entrepot.kernel.record import Ruling, decode_evidence, decode_ruling
 from entrepot.kernel.snapshot import Snapshot, open_snapshot
 from entrepot.kernel.store import RECORDS
+from entrepot.port.change.authority import signing_key
 from entrepot.port.change.tables import LAW_UPDATED
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.state import CLEARED
@@ -69,7 +70,10 @@ def _walk(snapshot: Snapshot) -> str:
         evidence = snapshot.bodies.evidence(snapshot.read.execute(whole).one())
         if evidence is not None:
             signed = SignedAct(decode_evidence(evidence.content).act)
-            _compare_certificate(index, verify_act(signed, keys[ruling.issuer]), law)
+            key = signing_key(snapshot.read, keys, ruling.issuer)
+            if key is None:
+                raise VerificationError("key of the exporter is missing", value=index)
+            _compare_certificate(index, verify_act(signed, key), law)
     old = f"; {before:,} clearances are older than the first record of law" if before else ""
     return f"{clearances:,} clearances under the law on record, {updates:,} updates of it{old}"
 

@@ -25,6 +25,7 @@ from entrepot.kernel.institution import Facts, Request
 from entrepot.kernel.keys import Kid
 from entrepot.kernel.store import RECORDS
 from entrepot.law.library import Library
+from entrepot.port.change.authority import may_speak
 from entrepot.port.change.rechecking import ADVERSE, Rechecked, Rechecker
 from entrepot.port.change.stored import clearance_at
 from entrepot.port.change.tables import standing_decided
@@ -57,6 +58,8 @@ class ChangeCode(StrEnum):
     """A decision lacks its author or reasons, or its day has not come."""
     NO_SUCCESSOR = "change.no-successor"
     """What supersedes a clearance must be a later clearance of this node."""
+    NOT_YOURS = "change.not-yours"
+    """Of a clearance only its exporter speaks, and the operator of the node."""
 
 
 class Referral(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,8 +144,13 @@ def shape_referral(body: Mapping[object, object]) -> Referral:
 
 
 def facts_of_referral(read: sa.Connection, request: Request[Referral], library: Library) -> Facts:
-    """Ask the law about the stored clearance (step 3): the node believes no referral unasked."""
+    """Ask the law about the stored clearance (step 3): the node believes no referral unasked.
+
+    For a stranger it is not asked: the answer would tell him of another's shipment.
+    """
     body = request.body
+    if not may_speak(read, request, body.index):
+        return Facts({"answer": None, "reasons": [], "may": False})
     try:
         stored = clearance_at(read, body.index)
     except NotFound:
@@ -164,6 +172,8 @@ def facts_of_referral(read: sa.Connection, request: Request[Referral], library: 
 def decide_referral(request: Request[Referral], relied: Facts) -> Decision:
     """Refer to a person when the node finds the same (step 4)."""
     body, answer = request.body, relied.values["answer"]
+    if not relied.values.get("may", True):
+        return Refused((_not_yours(body.clearance),))
     if not isinstance(answer, dict):
         says = f"There is no clearance {body.clearance} at entry {body.index}."
         return Refused((Reason(ChangeCode.NO_CLEARANCE, _OWN_RULE, says),))
@@ -202,12 +212,13 @@ def shape_order(body: Mapping[object, object]) -> Ordered:
 
 
 def facts_of_order(read: sa.Connection, request: Request[Ordered]) -> Facts:
-    """Read whether the clearance, and what takes its place, exist (step 3)."""
+    """Read whether the clearance, and what takes its place, exist, and whose it is (step 3)."""
     body = request.body
     return Facts(
         {
             "clearance": _id_at(read, body.index),
             "successor": _id_at(read, body.successor) if body.successor else "",
+            "may": may_speak(read, request, body.index),
         }
     )
 
@@ -215,6 +226,8 @@ def facts_of_order(read: sa.Connection, request: Request[Ordered]) -> Facts:
 def decide_order(request: Request[Ordered], relied: Facts) -> Decision:
     """Take down what a named person decides of a clearance (step 4)."""
     body = request.body
+    if not relied.values.get("may", True):
+        return Refused((_not_yours(body.clearance),))
     today = datetime.fromtimestamp(request.decided_at, tz=UTC).date()
     reasons = []
     if relied.values["clearance"] != body.clearance:
@@ -233,6 +246,11 @@ def decide_order(request: Request[Ordered], relied: Facts) -> Decision:
     if reasons:
         return Refused(tuple(reasons))
     return Granted((standing_decided(body.index, body.standing, body.on),))
+
+
+def _not_yours(clearance: str) -> Reason:
+    says = f"Of {clearance} only its exporter speaks, and the operator of this node."
+    return Reason(ChangeCode.NOT_YOURS, _OWN_RULE, says)
 
 
 def _id_at(read: sa.Connection, index: int) -> str:

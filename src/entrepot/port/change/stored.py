@@ -12,6 +12,7 @@ from entrepot.kernel.errors import NotFound, VerificationError
 from entrepot.kernel.keys import Kid, PublicKey
 from entrepot.kernel.record import decode_evidence
 from entrepot.kernel.store import RECORDS
+from entrepot.port.change.authority import signing_key
 from entrepot.port.change.tables import standings
 from entrepot.port.clear.acts import shape
 from entrepot.port.clear.certificate import Certificate
@@ -36,7 +37,7 @@ def count_clearances(read: sa.Connection) -> int:
 def clearances(read: sa.Connection, keys: Mapping[Kid, PublicKey]) -> Iterator[Stored]:
     """Yield every granted clearance in the order of the log, its signature verified.
 
-    Raises `VerificationError` when one is not signed by a key of this home.
+    Raises `VerificationError` when one is signed by no key of this home or of a party of it.
     """
     decided = standings(read)
     query = (
@@ -45,7 +46,7 @@ def clearances(read: sa.Connection, keys: Mapping[Kid, PublicKey]) -> Iterator[S
         .order_by(CLEARANCES.c.index)
     )
     for index, evidence in read.execute(query):
-        yield Stored(index, _certificate(index, evidence, keys), decided.get(index, ""))
+        yield Stored(index, _certificate(read, index, evidence, keys), decided.get(index, ""))
 
 
 def clearance_at(read: sa.Connection, index: int) -> Stored:
@@ -69,12 +70,12 @@ def clearance_at(read: sa.Connection, index: int) -> Stored:
 
 
 def _certificate(
-    index: int, evidence: bytes | None, keys: Mapping[Kid, PublicKey]
+    read: sa.Connection, index: int, evidence: bytes | None, keys: Mapping[Kid, PublicKey]
 ) -> Certificate | None:
     if evidence is None:
         return None
     signed = SignedAct(decode_evidence(evidence).act)
-    key = keys.get(signed.unverified_kid)
+    key = signing_key(read, keys, signed.unverified_kid)
     if key is None:
         raise VerificationError("clearance is signed by a key that is not here", value=index)
     return shape(verify_act(signed, key).body)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import cbor2
 import httpx
 import pytest
 from strangers import NOW, STRANGER, Party, Passkey, Scene, scene
 
 from entrepot.kernel.acts import ACT_MAX_BYTES, ActId, new_act_id, sign_act
 from entrepot.kernel.approval import with_approval
+from entrepot.kernel.cose import signed_bytes
 from entrepot.kernel.keys import PrivateKey, key_from_seed, kid_urn
+from entrepot.kernel.statement import sign_statement
 from entrepot.registry.acts import possession_message
 
 COSE, MANY = "application/cose", "application/cbor-seq"
@@ -393,3 +396,37 @@ def test_a_person_speaks_for_their_own_party_only(stage: Scene) -> None:
     assert outcome(stage, made)[0] in (201, 403)
     shown = httpx.get(f"{stage.url}/registry/products/{stage.product}").json()
     assert shown["withdrawal"] is None
+
+
+def test_a_statement_counts_against_the_key_that_signed_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A decoy of another's key id, under a label that nobody reads, neither saves nor charges."""
+    limits = {"limits.acts_per_s_per_key": 0.01, "limits.acts_burst_per_key": 3}
+    with scene(tmp_path_factory.mktemp("decoy") / "home", **limits) as limited:
+        rival, vendor = limited.rival, limited.vendor
+
+        def register(key: PrivateKey, issuer: str, number: int, decoy: bytes = b"") -> int:
+            raw = sign_statement(
+                key,
+                b"content %d" % number,
+                issuer=issuer,
+                subject="s",
+                content_type="text/plain",
+                issued_at=limited.world.now,
+            )
+            protected_bytes, unprotected, payload, _ = cbor2.loads(raw).value
+            header = {**({0: b"\x04\x58\x20" + decoy} if decoy else {})}
+            header |= cbor2.loads(protected_bytes)
+            protected_bytes = cbor2.dumps(header, canonical=True)
+            signature = key.sign(signed_bytes(protected_bytes, payload))
+            message = [protected_bytes, unprotected, payload, signature]
+            return httpx.post(
+                f"{limited.url}/entries",
+                content=cbor2.dumps(cbor2.CBORTag(18, message)),
+                headers={"Content-Type": COSE},
+            ).status_code
+
+        found = [register(rival.key, rival.id, number, vendor.key.kid) for number in range(5)]
+        assert found == [201, 201, 201, 429, 429]
+        assert [register(vendor.key, vendor.id, number) for number in range(5, 8)] == [201] * 3

@@ -18,6 +18,7 @@ from litestar.params import FromPath
 from entrepot.kernel.acts import ACT_MAX_BYTES, SignedAct
 from entrepot.kernel.encoding import encode
 from entrepot.kernel.errors import Error, InvalidInput
+from entrepot.kernel.statement import parse_statement
 from entrepot.node.api.acts import COSE, read_body
 from entrepot.node.api.buckets import Buckets
 from entrepot.node.api.problems import TooMany, WrongMediaType
@@ -25,12 +26,15 @@ from entrepot.node.api.reads import from_log
 from entrepot.node.running import Running
 from entrepot.node.scitt.concise import CONCISE_HANDLERS, InvalidLocator, NoSuchKey
 from entrepot.node.scitt.keyset import CBOR_TYPE, cose_key, find_key, key_set
-from entrepot.node.scitt.registering import POLICY, POLICY_PATH, register
+from entrepot.node.scitt.registering import (
+    POLICY,
+    POLICY_PATH,
+    UNPROTECTED_IGNORED,
+    register,
+)
 
 KEYS_MAX_AGE_S: Final = 3_600
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}")
-_KID_MARK: Final = b"\x04\x58\x20"
-"""Label 4 and the head of 32 bytes: where a protected header names its key."""
 
 
 @post("/entries", tags=["scitt"], summary="Register a Signed Statement", status_code=201,
@@ -74,8 +78,15 @@ def _is_act(body: bytes) -> bool:
 
 
 def _unverified_key(body: bytes) -> bytes:
-    at = body.find(_KID_MARK, 0, 128)
-    return body[at + 3 : at + 35] if at >= 0 else b""
+    """Return the key id that a statement is verified under later; empty when it is none.
+
+    Read as verification reads it: a mark looked for in the bytes could be a decoy under another
+    label, by which one key would be counted against another's limit.
+    """
+    try:
+        return bytes(parse_statement(body, unprotected_allowed=UNPROTECTED_IGNORED).kid)
+    except InvalidInput:
+        return bytes(SignedAct(body).unverified_kid) if _is_act(body) else b""
 
 
 def _hold_back(limits: Buckets | None, key: bytes) -> None:

@@ -25,7 +25,7 @@ from entrepot.node.face.invitations import (
 )
 from entrepot.node.face.pages_keys import read_bytes
 from entrepot.node.face.passkeys import PASSKEYS, read_assertion, read_registration
-from entrepot.node.face.surroundings import origin_of, own_origins
+from entrepot.node.face.surroundings import front_origin, origin_of, own_origins
 from entrepot.node.face.tries import new_tries
 from entrepot.node.running import open_running, relying_party
 from entrepot.node.settings import read_settings
@@ -313,6 +313,17 @@ def test_no_response_of_an_authenticator_escapes_as_another_error(text: str) -> 
 )
 def test_only_paths_of_this_node_are_led_to(given_path: str | None, kept: str) -> None:
     assert safe_path(given_path) == kept
+
+
+def test_pages_with_passkeys_send_on_from_an_address_to_its_name(tmp_path: Path) -> None:
+    chosen = read_settings(environment={}, given={"home": str(tmp_path / "h")})
+    assert front_origin(chosen) == "http://localhost:8600"
+    numeric = "http://127.0.0.1:8600"
+    with open_running(chosen) as running, TestClient(make_app(running), base_url=numeric) as web:
+        for path in ("/sign-in?next=/desk/keys", "/join", "/apply"):
+            answer = web.get(path, follow_redirects=False)
+            assert answer.headers["location"] == f"http://localhost:8600{path}"
+        assert web.get("/log", follow_redirects=False).status_code == 200
 
 
 def test_origins_of_a_loopback_node_have_both_names() -> None:

@@ -36,7 +36,7 @@ from entrepot.node.face.passkeys import (
 )
 from entrepot.node.face.people import sweep_passkeys
 from entrepot.node.face.rendering import page
-from entrepot.node.face.surroundings import surroundings_of
+from entrepot.node.face.surroundings import front_address, front_origin, surroundings_of
 from entrepot.node.face.tries import count_try
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry import views
@@ -50,8 +50,11 @@ Shown = Response[str] | Redirect
 
 
 @get("/apply", sync_to_thread=True)
-def show_form(request: AnyRequest) -> Response[str]:
-    """Show the form, empty."""
+def show_form(request: AnyRequest) -> Shown:
+    """Show the form, empty, where a passkey can be registered at its end."""
+    front = front_address(request)
+    if front:
+        return Redirect(front, status_code=303)
     return _form_page(request, Answers(), {})
 
 
@@ -114,7 +117,7 @@ def show_course(request: AnyRequest, token: FromPath[str]) -> Response[str]:
         "application.html",
         found=found,
         token=token,
-        link=f"{around.origins[0]}/applications/{token}",
+        link=f"{front_origin(around.running.settings)}/applications/{token}",
         is_late=found.state == "open" and found.decide_by < _today(around.now()),
     )
 

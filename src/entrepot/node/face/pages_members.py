@@ -30,7 +30,7 @@ from entrepot.node.face.pages_desk import desk_page
 from entrepot.node.face.pages_signin import short_code
 from entrepot.node.face.passkeys import forget_passkey, names_of
 from entrepot.node.face.people import Person, require_duty, require_person
-from entrepot.node.face.surroundings import surroundings_of
+from entrepot.node.face.surroundings import front_origin, surroundings_of
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry import views
 from entrepot.registry.acts import ADMIT_MEMBER, DUTIES, REMOVE_MEMBER
@@ -55,7 +55,9 @@ def invite(request: AnyRequest) -> Response[str]:
     if not chosen:
         return _members_page(request, person, "", t(language, "members.need-duties"))
     token = make_invitation(around.store, person.party, chosen, now=around.now())
-    return _members_page(request, person, invitation_link(around.origins[0], token), "")
+    return _members_page(
+        request, person, invitation_link(front_origin(around.running.settings), token), ""
+    )
 
 
 @post("/desk/members/{kid:str}/admit", sync_to_thread=True, status_code=200)

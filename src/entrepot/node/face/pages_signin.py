@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Response, get, post
@@ -55,7 +54,7 @@ from entrepot.node.face.sessions import (
     end_session,
     start_session,
 )
-from entrepot.node.face.surroundings import Surroundings, surroundings_of
+from entrepot.node.face.surroundings import Surroundings, front_address, surroundings_of
 from entrepot.node.face.tries import count_try
 from entrepot.node.face.visitors import AnyRequest, visitor_of
 from entrepot.registry.acts import ADMIT_MEMBER
@@ -72,6 +71,9 @@ Shown = Response[str] | Redirect
 def show_sign_in(request: AnyRequest) -> Shown:
     """Show the way in; who is signed in already goes on."""
     goes_to = safe_path(request.query_params.get("next"))
+    front = front_address(request)
+    if front:
+        return Redirect(front, status_code=303)
     if visitor_of(request).session is not None:
         return Redirect(goes_to, status_code=303)
     return _sign_in_page(request, goes_to)
@@ -111,8 +113,11 @@ def sign_out(request: AnyRequest) -> Redirect:
 
 
 @get("/join", sync_to_thread=True)
-def show_join(request: AnyRequest) -> Response[str]:
+def show_join(request: AnyRequest) -> Shown:
     """Show the page that takes an invitation from the part of its link that servers never see."""
+    front = front_address(request)
+    if front:
+        return Redirect(front, status_code=303)
     return page(request, "join_open.html")
 
 
@@ -227,17 +232,7 @@ def _sign_in_page(
         at=at,
         next=goes_to,
         problem=problem,
-        elsewhere=_elsewhere(request, around),
     )
-
-
-def _elsewhere(request: AnyRequest, around: Surroundings) -> str:
-    """Return where passkeys work, when this address is not it (an IP address is no domain)."""
-    here = (request.url.hostname or "").strip("[]")
-    if here == around.site.id or here.endswith(f".{around.site.id}"):
-        return ""
-    fits = [one for one in around.origins if urlsplit(one).hostname == around.site.id]
-    return f"{fits[0]}/sign-in" if fits else ""
 
 
 def _join_page(

@@ -43,6 +43,33 @@ def surroundings_of(request: Request[Any, Any, Any]) -> Surroundings:
     )
 
 
+def front_origin(settings: Settings) -> str:
+    """Return the origin that people should use: the first of ours under which passkeys work."""
+    site = relying_party(settings).id
+    fits = [one for one in own_origins(settings) if _belongs(urlsplit(one).hostname or "", site)]
+    return fits[0] if fits else origin_of(settings.url)
+
+
+def front_address(request: Request[Any, Any, Any]) -> str:
+    """Return this page's address where passkeys work, or "" when they do here.
+
+    An IP address is no domain, so a page asked for at 127.0.0.1 sends on to localhost; browsers
+    take what follows the # along.
+    """
+    around = surroundings_of(request)
+    front = front_origin(around.running.settings)
+    here, site = (request.url.hostname or "").strip("[]"), around.site.id
+    if _belongs(here, site) or not _belongs(urlsplit(front).hostname or "", site):
+        return ""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{front}{request.url.path}{query}"
+
+
+def _belongs(host: str, site: str) -> bool:
+    """Say whether passkeys of a relying party work at a host (WebAuthn 5.1.3 step 8)."""
+    return host == site or host.endswith(f".{site}")
+
+
 def own_origins(settings: Settings) -> tuple[str, ...]:
     """Return the origins from which our own pages are served.
 

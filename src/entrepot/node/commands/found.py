@@ -16,6 +16,7 @@ from entrepot.node.face.invitations import (
     invitation_link,
     make_invitation,
 )
+from entrepot.node.face.surroundings import front_origin
 from entrepot.node.running import Running, open_running
 from entrepot.node.settings import read_settings
 from entrepot.registry import views
@@ -99,4 +100,4 @@ def _invite(running: Running) -> str:
             )
     store, now = running.node.store, running.clock()
     token = make_invitation(store, terms.operator, DUTIES, now=now, first=True)
-    return invitation_link(running.url, token)
+    return invitation_link(front_origin(running.settings), token)

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 
 from entrepot.node.face.csrf import refuse_forgery
 from entrepot.node.face.failures import EXCEPTION_HANDLERS
+from entrepot.node.face.porting import tend
 from entrepot.node.face.visitors import VisitorMiddleware
 
 
@@ -37,3 +38,4 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
         include_in_schema=False,
     )
 ]
+BACKGROUND: Final = (tend,)

@@ -233,6 +233,9 @@ def test_signed_reads_are_good_once_for_one_url_one_method_and_a_minute(stage: S
     assert ask(stage.signed(key, "POST", path)) == 401
     assert ask(stage.signed(key, "GET", path, body=b"")) == 401
     assert ask(stage.signed(STRANGER, "GET", path)) == 401
+    assert ask(stage.signed(key, "GET", path), method="HEAD") == 401
+    assert ask(stage.signed(key, "HEAD", path)) == 401
+    assert ask(stage.signed(key, "HEAD", path), method="HEAD") == 200
     for far in (61, -61, 10**9, -NOW):
         assert ask(stage.signed(key, "GET", path, created=NOW + far)) == 401
     for near in (55, -55):

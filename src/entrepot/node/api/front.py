@@ -66,6 +66,7 @@ class Front:
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope["method"] = HttpMethod.GET  # the same answer without its body (RFC 9110 9.3.2)
+            scope["entrepot_method"] = "HEAD"  # type: ignore[typeddict-unknown-key] # as signed
 
         async def answer(message: Message) -> None:
             if is_head and message["type"] != "http.response.start":

@@ -73,7 +73,8 @@ def reader_of(request: Request[Any, Any, Any]) -> Kid | None:
     if key is None:
         raise NotAllowed("the request is signed by a key that is not accepted here")
     try:
-        unverified.verify(key, request.method, _target_uri(request, running.settings), None)
+        method = str(request.scope.get("entrepot_method") or request.method)
+        unverified.verify(key, method, _target_uri(request, running.settings), None)
     except VerificationError as error:
         raise NotAllowed(error.what, remedy=f"sign the URL below {running.url}") from error
     if not request.app.state.nonces.take(unverified.kid, unverified.nonce, now):

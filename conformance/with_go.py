@@ -49,7 +49,17 @@ def read_our_log(subject: Subject) -> list[Finding]:
     return [
         *run_tool([program, "audit", log, str(subject.keys), *earlier]),
         *run_tool([program, "fsck", log, str(subject.keys)]),
+        *ml_dsa_signature(subject, program),
     ]
+
+
+def ml_dsa_signature(subject: Subject, program: str) -> list[Finding]:
+    """transparency-dev/formats (over filippo.io/mldsa) reads the log's second signature."""
+    checkpoint = subject.folder / "checkpoint"
+    checkpoint.write_bytes(fetched(subject.url + "log/checkpoint"))
+    vkey = subject.keys.read_text().splitlines()[1]
+    what = "checkpoint, the log's ML-DSA-44 signature (cosignature/v1)"
+    return run_tool([program, "cosigned", str(checkpoint), vkey, what])
 
 
 def be_witnessed(subject: Subject) -> list[Finding]:
@@ -68,7 +78,8 @@ def be_witnessed(subject: Subject) -> list[Finding]:
     if process.returncode:
         raise RuntimeError(complaint.strip()[-2_000:])
     checkpoint = subject.folder / "tessera" / "checkpoint"
-    return [*parse_findings(told), *run_tool([program, "cosigned", str(checkpoint), vkey])]
+    what = "cosignature/v1 of our witness, Ed25519"
+    return [*parse_findings(told), *run_tool([program, "cosigned", str(checkpoint), vkey, what])]
 
 
 def witness_us(subject: Subject) -> list[Finding]:

@@ -3,7 +3,7 @@
 //	check audit URL VKEYS CHECKPOINT...   golang.org/x/mod/sumdb: note and tlog
 //	check fsck URL VKEYS                  Tessera's fsck
 //	check append FOLDER POLICY            a Tessera log whose checkpoints our witness cosigns
-//	check cosigned NOTE VKEY              cosignature/v1 of a checkpoint, by transparency-dev/formats
+//	check cosigned NOTE VKEY WHAT         cosignature/v1 of a checkpoint, by transparency-dev/formats
 //	check rate FOLDER ENTRIES SECONDS     how fast a Tessera log takes entries (for benchmarks/)
 //
 // It prints one JSON object per check: what was checked, how often it held, and how many
@@ -69,7 +69,7 @@ func main() {
 	case "rate":
 		err = rate(arguments[0], arguments[1], arguments[2])
 	case "cosigned":
-		err = cosigned(arguments[0], arguments[1])
+		err = cosigned(arguments[0], arguments[1], arguments[2])
 	default:
 		err = fmt.Errorf("unknown check %q", os.Args[1])
 	}
@@ -465,7 +465,7 @@ func rate(folder, batchText, secondsText string) error {
 	return nil
 }
 
-func cosigned(noteFile, vkey string) error {
+func cosigned(noteFile, vkey, what string) error {
 	raw, err := os.ReadFile(noteFile)
 	if err != nil {
 		return err
@@ -490,6 +490,6 @@ func cosigned(noteFile, vkey string) error {
 		return fmt.Errorf("a changed checkpoint was accepted")
 	}
 	const module = "github.com/transparency-dev/formats"
-	report(finding{module + "/note", version(module), "cosignature/v1 of our witness", 1, 1})
+	report(finding{module + "/note", version(module), what, 1, 1})
 	return nil
 }

@@ -123,6 +123,12 @@ def test_a_stranger_is_not_told_what_the_law_says_of_a_clearance(made: Stand) ->
     assert codes(made.toy.sign(party_key("North"), "refer-clearance", body)) != ["change.not-yours"]
 
 
+def test_a_clearance_does_not_take_the_name_of_another(made: Stand) -> None:
+    body = SignedAct(made.toy.node.act_at(made.norths)).unverified_body
+    copied = {str(name): value for name, value in body.items()}
+    assert codes(made.toy.sign(party_key("South"), "clear-shipment", copied)) == ["port.other-id"]
+
+
 def test_the_exporter_and_the_operator_decide(made: Stand) -> None:
     granted(made.toy.sign(party_key("North"), "decide-clearance", made.order(made.norths)))
     admin = SoftwarePasskey("admin of North")

@@ -308,13 +308,15 @@ def test_a_malformed_certificate_is_an_error(
 
 def submit(home: Path, body: dict[str, object]) -> Granted | Refused:
     from entrepot.kernel.acts import new_act_id, sign_act
-    from entrepot.port.clear.certificate import KIND
+    from entrepot.port.clear.certificate import KIND, clearance_id
 
+    act_id = new_act_id()
+    named = {**body, "id": clearance_id(act_id)}
     with open_node(
         home, institutions=(port_institution(stage.library()),), clock=lambda: stage.NOON
     ) as node:
         record_law(node, stage.library(), clock=lambda: stage.NOON)
-        act = sign_act(node.party, KIND, body, issued_at=stage.NOON, act_id=new_act_id())
+        act = sign_act(node.party, KIND, named, issued_at=stage.NOON, act_id=act_id)
         decision = node.sequencer.submit(act).decision
         assert isinstance(decision, Granted | Refused)
         return decision

@@ -30,3 +30,5 @@ class Code(StrEnum):
     """What was written is more exposed than the plan said."""
     NOT_A_STEWARD = "port.not-a-steward"
     """The person who approved the clearance may not clear for the exporter named."""
+    OTHER_ID = "port.other-id"
+    """The certificate has another id than its act: it would pass for somebody else's."""

@@ -23,7 +23,13 @@ from entrepot.law.factset import FactSet, Finding
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Side
 from entrepot.port.change.tables import law_on_record
-from entrepot.port.clear.certificate import Certificate, Counts, as_body, signed_routes
+from entrepot.port.clear.certificate import (
+    Certificate,
+    Counts,
+    as_body,
+    clearance_id,
+    signed_routes,
+)
 from entrepot.port.clear.codes import Code
 from entrepot.port.clear.counters import COUNTERS, Counter, key_years
 from entrepot.port.clear.declared import read_declared
@@ -86,7 +92,7 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
     """Grant when the engine itself says that nothing is left to do (step 4)."""
     body = request.body
     day = decided_on(request)
-    reasons = [*_not_a_steward(request, relied), *_stale(body, day)]
+    reasons = [*_other_id(request), *_not_a_steward(request, relied), *_stale(body, day)]
     factset = engine_facts(library, body.engine_facts)
     flow = library.flow(
         body.flow.origin,
@@ -125,6 +131,15 @@ def decide(request: Request[Certificate], relied: Facts, library: Library) -> De
             ),
         )
     )
+
+
+def _other_id(request: Request[Certificate]) -> list[Reason]:
+    """Hold the certificate's id to its act's, so that no two clearances of a log have one name."""
+    wanted = clearance_id(request.act_id)
+    if request.body.id == wanted:
+        return []
+    says = f"The certificate calls itself {request.body.id}; its act makes it {wanted}."
+    return [Reason(Code.OTHER_ID, _OWN_RULE, says)]
 
 
 def _not_a_steward(request: Request[Certificate], relied: Facts) -> list[Reason]:

@@ -10,6 +10,8 @@ import pytest
 from strangers import CONTACT, NOW, ORIGIN, STRANGER, Scene, scene, token_of
 
 from entrepot.client.signatures import sign_request
+from entrepot.kernel.acts import new_act_id, sign_act
+from entrepot.kernel.keys import key_from_seed
 from entrepot.node.face.approving import Draft, keep_pending
 from entrepot.node.face.people import Person
 from entrepot.node.face.sessions import Session, end_session, start_session
@@ -81,6 +83,41 @@ def test_contact_data_are_on_no_page_but_the_registrars(stage: Scene, rival: htt
                 assert CONTACT not in client.get(path).text, path
     with stage.browser(stage.world.operator, "registrar") as officer:
         assert CONTACT in officer.get(f"/desk/applications/{index}").text
+
+
+def test_why_a_private_act_was_refused_is_told_to_its_sender_alone(
+    stage: Scene, rival: httpx.Client
+) -> None:
+    key = key_from_seed(b"\x12" * 32)
+    body = {
+        "name": "Hidden Applicant",
+        "identifiers": [{"scheme": "lei", "value": "9845" + "0" * 16}],
+        "country": "CN",
+        "roles": ["buyer"],
+        "key": key.public.raw,
+    }
+    act = sign_act(
+        key, "apply-for-membership", body, issued_at=stage.world.now, act_id=new_act_id()
+    )
+    headers = {"Content-Type": "application/cose"}
+    told = httpx.post(f"{stage.url}/acts", content=act, headers=headers).json()
+    (reason,) = told["reasons"]
+    index = told["index"]
+    paths = (f"/acts/{index}", f"/decisions/{index}", f"/log/entries/{index}", "/log/entries")
+    people = ("/desk", "/desk/acts", "/directory?q=Hidden", "/registry/parties?q=Hidden", "/")
+    with stage.browser() as nobody:
+        for client in (nobody, rival):
+            for path in (*paths, *people):
+                page = client.get(path).text
+                for hidden in (reason["code"], reason["sentence"][:40], "Hidden Applicant"):
+                    assert hidden not in page, path
+
+
+def test_the_token_of_a_form_is_for_one_visit(stage: Scene, rival: httpx.Client) -> None:
+    token = token_of(rival.get("/desk/keys"))
+    with stage.browser(stage.vendor, "admin") as vendor:
+        fields = {"csrf": token, "duties": "steward"}
+        assert vendor.post("/desk/members/invite", data=fields).status_code == 403
 
 
 DESK = {

@@ -19,7 +19,7 @@ from entrepot.kernel.keys import Kid, PublicKey
 from entrepot.kernel.record import decode_evidence
 from entrepot.kernel.store import RECORDS
 from entrepot.registry.principals import known_key, principal_of
-from entrepot.registry.tables import KEYS, MEMBERS
+from entrepot.registry.tables import IDENTIFIERS, KEYS, MEMBERS
 
 STEWARDS: Final = frozenset({"steward", "admin"})
 """Duties of the persons who speak of their party's clearances."""
@@ -49,6 +49,19 @@ def may_speak(read: sa.Connection, request: Request[Any], index: int) -> bool:
 def signing_key(read: sa.Connection, own: Mapping[Kid, PublicKey], kid: Kid) -> PublicKey | None:
     """Return the key that signed a clearance: one of the home, or one that a party ever had."""
     return own.get(kid) or (known_key(read, kid) if has_registry(read) else None)
+
+
+def named_by_stranger(read: sa.Connection, request: Request[Any], exporter: str) -> bool:
+    """Say whether a program names as exporter, in brackets at the end, a party that is not its own.
+
+    What stands there and is no party of this node proves nothing and harms nobody.
+    """
+    _, opened, rest = exporter.rpartition("(")
+    if not opened or not rest.endswith(")") or not has_registry(read):
+        return False
+    query = sa.select(IDENTIFIERS.c.party).where(IDENTIFIERS.c.identifier == rest[:-1])
+    named = read.execute(query).scalar_one_or_none()
+    return named is not None and named != _party(read, request.issuer, None)
 
 
 def has_registry(read: sa.Connection) -> bool:

@@ -22,6 +22,7 @@ from entrepot.law.assess import BoundLaw
 from entrepot.law.factset import FactSet, Finding
 from entrepot.law.library import Library
 from entrepot.law.model import Assessment, Side
+from entrepot.port.change.authority import named_by_stranger
 from entrepot.port.change.tables import law_on_record
 from entrepot.port.clear.certificate import (
     Certificate,
@@ -85,6 +86,8 @@ def facts(
     if request.approved_by is not None:
         person = member_principal(read, request.approved_by)
         values["approver"] = [] if person is None else [person.party, *person.duties]
+    elif named_by_stranger(read, request, body.parties.exporter):
+        values["stranger"] = True
     return Facts(values, tuple(law))
 
 
@@ -146,10 +149,13 @@ def _not_a_steward(request: Request[Certificate], relied: Facts) -> list[Reason]
     """Hold an approved clearance to a steward, or admin, of the party that is named as exporter.
 
     The exporter of a clearance made in a browser is named with its identifier in brackets. An act
-    without approval is the exporter's own, under its own key.
+    without approval is the exporter's own, under its own key; it names no other party.
     """
     if request.approved_by is None:
-        return []
+        if not relied.values.get("stranger"):
+            return []
+        says = f"The key that signed it is none of the exporter, {request.body.parties.exporter}."
+        return [Reason(Code.NOT_A_STEWARD, _OWN_RULE, says)]
     approver = relied.values["approver"]
     party, *duties = approver if isinstance(approver, list) and approver else [""]
     named = request.body.parties.exporter

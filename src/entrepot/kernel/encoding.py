@@ -149,7 +149,14 @@ def _ease(value: Any, depth_left: int) -> int:
 
 def _least(items: Any, least: int, depth_left: int) -> int:
     for item in items:
-        least = min(least, _ease(item, depth_left))
+        kind = type(item)
+        if kind is str and "\0" not in item:
+            continue  # most values are text and bytes: not worth a call
+        if kind in _LEAVES and kind is not str:
+            continue
+        ease = _ease(item, depth_left)
+        if ease < least:
+            least = ease
     return least
 
 

@@ -22,7 +22,7 @@ from entrepot.kernel.cose import (
     parse_sign1,
     signed_bytes,
 )
-from entrepot.kernel.encoding import ARRAY, MAP, UNSIGNED, decode, encode, head, item_bytes
+from entrepot.kernel.encoding import ARRAY, BYTES, MAP, UNSIGNED, decode, encode, head, item_bytes
 from entrepot.kernel.errors import InvalidInput, VerificationError
 from entrepot.kernel.keys import PrivateKey, PublicKey
 from entrepot.kernel.merkle import leaf_hash, root_from_inclusion
@@ -31,6 +31,7 @@ RECEIPTS, VDS, VDP = 394, 395, 396
 """Header labels of RFC 9942 section 2: receipts, verifiable data structure, its proofs."""
 RFC9162_SHA256: Final = 1
 INCLUSION: Final = -1
+_HASH_HEAD: Final = head(BYTES, 32)
 _ONE_PROOF: Final = b"".join(
     (head(MAP, 1), head(UNSIGNED, VDP), head(MAP, 1), encode(INCLUSION), head(ARRAY, 1))
 )
@@ -76,7 +77,7 @@ def sign_tree(key: PrivateKey, origin: str, size: int, root: bytes) -> TreeSigna
 
 def issue_receipt(tree: TreeSignature, index: int, path: Sequence[bytes]) -> bytes:
     """Return the COSE receipt of entry `index` in a signed tree (RFC 9942 section 5.2)."""
-    hashes = b"".join(map(item_bytes, path))
+    hashes = b"".join([_HASH_HEAD + node for node in path])
     counts = head(UNSIGNED, tree.size) + head(UNSIGNED, index) + head(ARRAY, len(path))
     proof = item_bytes(head(ARRAY, 3) + counts + hashes)
     protected, signature = item_bytes(tree.protected_bytes), item_bytes(tree.signature)

@@ -20,7 +20,7 @@ from entrepot.kernel.postgres import PostgresDatabase, copy_rows, is_postgres_ur
 from entrepot.kernel.postgres import read_only as guarded_postgres
 from entrepot.kernel.store_faults import NotLeader, StoreBusy, database_faults
 from entrepot.kernel.store_local import bring_up
-from entrepot.kernel.store_sqlite import SqliteDatabase
+from entrepot.kernel.store_sqlite import SqliteDatabase, insert_rows
 from entrepot.kernel.store_sqlite import read_only as guarded_sqlite
 from entrepot.kernel.store_tables import (
     JOURNAL,
@@ -344,9 +344,11 @@ def clear_journal(write: sa.Connection, below: int) -> None:
 
 def insert_records(write: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows of RECORDS, all with the same keys; on PostgreSQL as one COPY stream."""
+    if not rows:
+        return
     if write.dialect.name == "sqlite":
-        write.execute(RECORDS.insert(), list(rows))
-    elif rows:
+        insert_rows(write, RECORDS, rows)
+    else:
         copy_rows(write, RECORDS, rows)
 
 

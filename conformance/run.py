@@ -10,27 +10,21 @@ docs/reference/conformance.md.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import with_go
 import with_javascript
 import with_python
-from findings import Finding, Skipped
+from holding import Check, Run
 from page import write_page
 from subject import Subject, make_subject, served
 
 from entrepot.kernel.checkpoint import verify_checkpoint
 from entrepot.kernel.home import open_node
 from entrepot.node.installed import installed
-
-Check = Callable[[Subject], list[Finding]]
 
 WHILE_SERVED: tuple[tuple[str, Check], ...] = (
     ("Go: golang.org/x/mod/sumdb, Tessera", with_go.read_our_log),
@@ -46,35 +40,6 @@ AT_REST: tuple[tuple[str, Check], ...] = (
     ("Python: scitt-cose", with_python.receipts_by_scitt_cose),
 )
 """Checks that open the home themselves, or serve it in their own way."""
-FAILURES = (RuntimeError, AssertionError, subprocess.SubprocessError, urllib.error.URLError)
-
-
-@dataclass
-class Run:
-    """What has been found so far."""
-
-    as_json: bool
-    findings: list[Finding] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-
-    def hold(self, name: str, check: Check, subject: Subject) -> None:
-        """Run one check and say what came of it."""
-        began = time.monotonic()
-        try:
-            found = check(subject)
-        except Skipped as reason:
-            self.skipped.append((name, str(reason)))
-            print(f"skipped  {name}: {reason}", file=sys.stderr if self.as_json else sys.stdout)
-        except FAILURES as error:
-            self.failed.append(name)
-            print(f"FAILED   {name}: {error}", file=sys.stderr if self.as_json else sys.stdout)
-        else:
-            self.findings += found
-            for item in found:
-                print(item.json() if self.as_json else f"ok       {item.line()}", flush=True)
-            if not self.as_json:
-                print(f"         {time.monotonic() - began:.1f} s")
 
 
 def main() -> int:

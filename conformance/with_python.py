@@ -116,7 +116,12 @@ def environment(subject: Subject, python: str, name: str) -> str:
         [python, "-m", "venv", "--without-pip", str(folder)],
         [*pip, "--only-binary", ":all:", "-r", wanted],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired:
+            raise Skipped(f"its packages took longer than {INSTALL_TIMEOUT_S} s to come") from None
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no word"]
             raise Skipped(f"its packages cannot be had: {said[-1][:200]}")

@@ -14,7 +14,7 @@ import with_go
 import with_javascript
 import with_python
 from findings import Finding, Skipped, parse_findings, run_tool
-from run import Run
+from holding import Run
 from subject import Subject
 
 

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from entrepot.node.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating"
@@ -102,3 +105,27 @@ def test_every_fault_has_a_test_that_holds_it() -> None:
     for row in rows:
         assert len(row) == 5, row[0]
         assert "::" in row[2] or row[2] == "the same", row[0]
+
+
+def invocations(page: Path) -> set[str]:
+    """Return what a page has operators type after `entrepot`, options and all."""
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`entrepot ([^`]+)`", text)
+    blocks = "\n".join(re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    typed = re.findall(r"(?:^|if |; |= ?)\s*entrepot ([^|;>#\n]+)", blocks, re.MULTILINE)
+    return {" ".join(item.split()) for item in (*inline, *typed)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_that_the_pages_name_exists(page: Path) -> None:
+    for typed in sorted(invocations(page)):
+        command: click.Command = cli
+        context = click.Context(cli)
+        words = typed.split()
+        while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z-]+", words[0]):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None, f"{page.name}: entrepot {typed}"
+            command = found
+        known = {name for option in command.params for name in option.opts}
+        asked = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert asked <= known | {"--help"}, f"{page.name}: entrepot {typed}: {asked - known}"

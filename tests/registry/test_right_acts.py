@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from product_world import (
 
 from entrepot.kernel.audit import audit
 from entrepot.kernel.errors import InvalidInput
+from entrepot.registry.deadlines import over_at
 from entrepot.registry.institution import registry_institution
 from entrepot.registry.rightviews import (
     CHAIN_MAX,
@@ -523,3 +524,8 @@ def test_many_products_of_the_same_data_do_not_stop_the_register(tmp_path: Path)
         assert made.refused(beta, "file-right", right_body(beta, theirs)) == [
             "registry.right.conflict"
         ]
+
+
+def test_a_term_at_the_end_of_the_calendar_has_an_end_too() -> None:
+    assert over_at(date(2026, 9, 21)) == 1_790_035_200
+    assert over_at(date.max) == 253_402_300_800

@@ -27,8 +27,8 @@ def last_day(at_s: int, days: int, calendar: str) -> date:
 
 def over_at(day: date) -> int:
     """Return the second at which a last day is over: midnight UTC after it."""
-    after = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    return int(after.timestamp())
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return int(begins.timestamp()) + 86_400  # there is no day after 9999-12-31 to ask for
 
 
 def in_words(at_s: int) -> str:

@@ -15,9 +15,10 @@ from litestar.params import FromPath
 from litestar.response import File, Redirect
 from litestar.types import ControllerRouterHandler
 
+from entrepot.kernel.acts import ActId
 from entrepot.kernel.errors import InvalidInput, NotFound
 from entrepot.law.vocabulary import FactSpec, Vocabulary
-from entrepot.node.face.approving import PENDING, PENDING_SECONDS, Draft, keep_pending
+from entrepot.node.face.approving import PENDING_SECONDS, Draft, keep_pending
 from entrepot.node.face.csrf import form_of
 from entrepot.node.face.forms import text_of
 from entrepot.node.face.language import has_words, t
@@ -254,15 +255,17 @@ def ask_signature(request: AnyRequest, id_: FromPath[str]) -> Shown:
         (t(language, "port.found.persons"), str(body["persons_after"])),
         (t(language, "port.clear.valid"), str(body["validity"]["valid_until"])),
     ]
-    around = surroundings_of(request)
-    pending = keep_pending(around, person, Draft(KIND, body, title, says, f"/port/{job.id}/result"))
     # The certificate names its own act: id and time of issue were fixed when it was written.
-    with around.store.writing() as write:
-        write.execute(
-            PENDING.update()
-            .where(PENDING.c.id == pending)
-            .values(act_id=bytes.fromhex(job.unsigned.act_id), prepared_at=job.unsigned.issued_at)
-        )
+    draft = Draft(
+        KIND,
+        body,
+        title,
+        says,
+        f"/port/{job.id}/result",
+        ActId(bytes.fromhex(job.unsigned.act_id)),
+        job.unsigned.issued_at,
+    )
+    pending = keep_pending(surroundings_of(request), person, draft)
     return Redirect(f"/approve/{pending}", status_code=303)
 
 

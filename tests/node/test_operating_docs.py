@@ -5,18 +5,26 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
 import pytest
 
+from entrepot.kernel.acts import new_act_id, sign_act
+from entrepot.kernel.audit import audit
+from entrepot.kernel.decisions import Granted
+from entrepot.kernel.home import open_node
 from entrepot.node.cli import cli
+from entrepot.registry.institution import registry_institution
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating"
 PAGES = sorted([*OPERATING.glob("*.md"), ROOT / "docs" / "reference" / "conformance.md"])
+NOW = 1_790_000_000
 GIVEN = {
     "PASSPHRASE": "invented words of a test",
     "NAME": "Harbour Data Exchange",
@@ -129,3 +137,37 @@ def test_every_command_that_the_pages_name_exists(page: Path) -> None:
         known = {name for option in command.params for name in option.opts}
         asked = {word.split("=")[0] for word in words if word.startswith("--")}
         assert asked <= known | {"--help"}, f"{page.name}: entrepot {typed}: {asked - known}"
+
+
+def test_state_changed_by_hand_is_folded_again(tmp_path: Path) -> None:
+    """The row of disaster.md about the state's tables, with the statement that stands there."""
+    page = (OPERATING / "disaster.md").read_text(encoding="utf-8")
+    found = re.search(r'sqlite3 HOME/store\.sqlite "([^"]+)"', page)
+    assert found is not None
+    with open_node(tmp_path, institutions=(registry_institution(),)) as node:
+        body = {
+            "name": GIVEN["NAME"],
+            "names": {},
+            "identifier": {"scheme": "lei", "value": GIVEN["IDENTIFIER"][4:]},
+            "country": "CN",
+            "key": node.party.public.raw,
+        }
+        act = sign_act(node.party, "found-registry", body, issued_at=NOW, act_id=new_act_id())
+        assert isinstance(node.sequencer.submit(act).decision, Granted)
+    changed_by_hand(tmp_path, "UPDATE registry_parties SET name = 'Forged'")
+    assert failed_checks(tmp_path)[0] == "state"
+    changed_by_hand(tmp_path, found.group(1))
+    open_node(tmp_path, institutions=(registry_institution(),)).close()
+    assert failed_checks(tmp_path) == []
+
+
+def failed_checks(home: Path) -> list[str]:
+    """Return what does not pass of `entrepot fsck`."""
+    return [item.name for item in audit(home, (registry_institution(),)) if item.passed is False]
+
+
+def changed_by_hand(home: Path, statement: str) -> None:
+    """Change a store behind the node's back."""
+    with closing(sqlite3.connect(home / "store.sqlite")) as database:
+        assert database.execute(statement).rowcount > 0
+        database.commit()

@@ -403,8 +403,8 @@ def test_types_and_context_are_described(issued: Issued) -> None:
     terms = context_document()["@context"]
     payload = parse_token(issued.vc()).payload
     standard = {
-        "iat", "exp", "cnf", "@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject",
-        "credentialStatus", "evidence",
+        "iat", "exp", "cnf", "@context", "id", "type", "issuer", "validFrom", "validUntil",
+        "credentialSubject", "credentialStatus", "evidence",
     }  # fmt: skip
     assert payload.keys() - standard <= terms.keys()
     assert payload["credentialSubject"].keys() - {"id", "name"} <= terms.keys()

@@ -74,6 +74,7 @@ def test_garbage_is_an_error_of_ours(call: str, body: str) -> None:
             CALLS[call](client)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["submit", "submit_many", "get"])
 @pytest.mark.parametrize("body", [*GARBAGE, "problem"])
 @pytest.mark.parametrize("status", ["204 No Content", "302 Found", "404 Not Found", "500 Oh"])

@@ -17,6 +17,8 @@ from entrepot.kernel.keys import PrivateKey, key_from_seed, kid_urn
 from entrepot.kernel.statement import sign_statement
 from entrepot.registry.acts import possession_message
 
+pytestmark = pytest.mark.slow
+
 COSE, MANY = "application/cose", "application/cbor-seq"
 
 

@@ -12,6 +12,8 @@ import httpx
 import pytest
 from strangers import Scene, scene
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"POST /acts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cose\r\n"
 
 
@@ -211,7 +213,6 @@ def test_odd_parameters_are_no_defect(stage: Scene, path: str) -> None:
             assert "\x00" not in answer.text, (path, odd)
 
 
-@pytest.mark.slow
 def test_slow_bodies_are_cut_off_and_others_served_meanwhile(stage: Scene) -> None:
     """Bodies that trickle, a byte at a time, on many connections at once."""
     held: list[socket.socket] = []
@@ -251,7 +252,6 @@ def test_slow_bodies_are_cut_off_and_others_served_meanwhile(stage: Scene) -> No
             connection.close()
 
 
-@pytest.mark.slow
 def test_many_idle_connections_do_not_keep_others_out(stage: Scene) -> None:
     held = [socket.create_connection(stage.address, 5) for _ in range(400)]
     for connection in held[:200]:

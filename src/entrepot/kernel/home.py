@@ -11,7 +11,6 @@ log/                       checkpoint and tiles (C2SP tlog-tiles), static files
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Final
 from entrepot.kernel import files
 from entrepot.kernel.approval import RelyingParty
 from entrepot.kernel.checkpoint import LogKeys, LogSigner
+from entrepot.kernel.clock import WatchedClock
 from entrepot.kernel.errors import NotFound, StorageError
 from entrepot.kernel.export import write_export
 from entrepot.kernel.institution import Institution, kinds_by_name
@@ -58,9 +58,12 @@ def default_home() -> Path:
     return (Path(shared) if shared else Path.home() / ".local" / "share") / "entrepot"
 
 
+_CLOCK: Final = WatchedClock()
+
+
 def system_clock() -> int:
-    """Return POSIX seconds of the system clock."""
-    return int(time.time())
+    """Return POSIX seconds of the machine's clock. Raises StorageError when it leapt ahead."""
+    return _CLOCK()
 
 
 @dataclass(frozen=True, slots=True)

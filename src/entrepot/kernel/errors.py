@@ -42,7 +42,7 @@ class Error(Exception):
         if self.value is not None:
             text += f": {shorten(self.value)}"
         if self.remedy:
-            text += f"\n  → {self.remedy}"
+            text += f"\n  → {visible(self.remedy)}"
         return text
 
     def as_problem(self) -> dict[str, object]:
@@ -55,7 +55,7 @@ class Error(Exception):
         if self.value is not None:
             problem["value"] = shorten(self.value)
         if self.remedy:
-            problem["remedy"] = self.remedy
+            problem["remedy"] = visible(self.remedy)
         return problem
 
 

@@ -78,7 +78,8 @@ def test_the_newest_checkpoint_is_verified_and_remembered(
     assert set(states(person).values()) == {"verified"}
     memory = person.page.locator("[data-step=memory] .detail").inner_text()
     assert f"from {first} to {first + 1} entries" in memory
-    assert person.page.locator(".growth path.proven").count() == 1
+    # The background keeps the diary too: one step or two, each proven.
+    assert person.page.locator(".growth path.proven").count() >= 1
     assert person.page.locator(".growth .forked").count() == 0
 
 

@@ -220,3 +220,14 @@ def test_the_quick_ways_give_what_the_careful_way_gives(value: object) -> None:
 def test_keys_are_sorted_by_their_encoded_bytes(keys: list[str]) -> None:
     encoded = encode(dict.fromkeys(keys, 0))
     assert list(cbor2.loads(encoded)) == sorted(keys, key=lambda key: cbor2.dumps(key))
+
+
+def test_what_is_remembered_of_keys_does_not_mix_them_up() -> None:
+    assert encode({"a": 1, "b": 2}) == encode({"b": 2, "a": 1}) == encode({"b": 2, "a": 1})
+    assert encode({1: 0}) != encode({"1": 0})
+    for _ in range(2):
+        encode({1: 0, 2: 0})
+        with pytest.raises(InvalidInput, match="map keys"):
+            encode({True: 0, 2: 0})
+    for number in range(5_000):
+        assert decode(encode({f"key-{number}": number})) == {f"key-{number}": number}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import cbor2
@@ -93,6 +94,7 @@ def decode_map(encoded: bytes, *, size_max: int = SIZE_MAX_BYTES) -> dict[object
     return value
 
 
+@lru_cache(maxsize=8_192)
 def head(major: int, argument: int) -> bytes:
     """Return the head of an item: major type 0..5 and its argument (RFC 8949 section 3).
 
@@ -121,6 +123,9 @@ def _refuse_tag(*_arguments: object) -> NoReturn:
 
 _REFUSED_TAGS = dict.fromkeys(_KNOWN_TAGS, _refuse_tag)
 _LEAVES = frozenset({type(None), bool, str, bytes})
+KEYS_SEEN_MAX, KEYS_MAX, KEY_LENGTH_MAX = 2_048, 32, 64
+"""How many sets of keys are remembered, and how large one may be: strangers choose them too."""
+_KEYS_SEEN: dict[tuple[str, ...], int] = {}
 _UNSURE, _SORTABLE, _IN_ORDER = 0, 1, 2
 """How a value may be written: after a careful look, sorted by cbor2, or as it stands."""
 
@@ -161,6 +166,22 @@ def _least(items: Any, least: int, depth_left: int) -> int:
 
 
 def _ease_of_keys(value: dict[Any, Any]) -> int:
+    """Say how the keys of a map may be written; programs use the same few sets of keys."""
+    keys = tuple(value)
+    ease = _KEYS_SEEN.get(keys)
+    if ease is None:
+        ease = _looked_at(value)
+        if len(_KEYS_SEEN) < KEYS_SEEN_MAX and len(keys) <= KEYS_MAX and _are_text(keys):
+            _KEYS_SEEN[keys] = ease
+    return ease
+
+
+def _are_text(keys: tuple[Any, ...]) -> bool:
+    """Only text is remembered: True equals 1 in Python, and is another key in CBOR."""
+    return all(type(key) is str and len(key) <= KEY_LENGTH_MAX for key in keys)
+
+
+def _looked_at(value: dict[Any, Any]) -> int:
     length, last, ease = -1, "", _IN_ORDER
     for key in value:
         if type(key) is not str or not key.isascii() or "\0" in key:

@@ -198,7 +198,7 @@ def test_a_home_that_is_written_all_the_time_passes(home: Path) -> None:
             writer.join()
         size = node.log.size
     assert [failed(checks) for checks in seen] == [[]] * 4, seen
-    assert size > 1_000
+    assert size > 4 * 70  # it was written while each of the four ran
 
 
 def test_an_absent_home_is_said_so(tmp_path: Path) -> None:

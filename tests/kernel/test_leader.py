@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -227,6 +228,28 @@ def test_a_killed_server_loses_nothing(
     print(f"back after the server was: {', '.join(f'{s:.2f}' for s in back)} s; {acts:,} acts")
 
 
+def stop_between_publications(pid: int, log: Path) -> None:
+    """Stop a process that does not hold the lock of the log's directory just now.
+
+    One that does keeps it until it goes on or is killed: the disk's lock cannot be taken away.
+    """
+    for _ in range(200):
+        os.kill(pid, signal.SIGSTOP)
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+        while any(task.read_text().rpartition(")")[2].split()[0] != "T" for task in tasks):
+            time.sleep(0.001)  # all its threads have to stand still first
+        descriptor = os.open(log, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.003)
+        finally:
+            os.close(descriptor)
+    raise AssertionError("it holds the lock all the time")
+
+
 @pytest.mark.slow
 def test_a_stopped_leader_is_overtaken_and_notices(
     tmp_path: Path, postgres_url: str, workers: list[Worker]
@@ -237,7 +260,7 @@ def test_a_stopped_leader_is_overtaken_and_notices(
     workers[0].wait_for("ack", 50)
     workers += [Worker(home, postgres_url, "B")]
     workers[1].wait_for("follows")
-    os.kill(workers[0].process.pid, signal.SIGSTOP)
+    stop_between_publications(workers[0].process.pid, home / "log")
     stopped = time.monotonic()
     taken = workers[1].wait_for("ack", timeout_s=90) - stopped
     workers[1].wait_for("ack", 50)
